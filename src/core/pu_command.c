@@ -1,0 +1,471 @@
+/*
+ * pu_command: the commands sent to Redis, as argument vectors.
+ *
+ * Not the answers (pu_reply.c), not the script's text (change.lua) and no
+ * socket.  Nothing is allocated.
+ */
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include "pu_command.h"
+#include "pu_change_lua.h"
+
+
+#define PU_NAME_LEN_MAX  255            /* LABEL_MAX in change.lua */
+
+
+/* The words of change.lua, in the order of pu_change_op_t. */
+static const char *const  pu_change_words[] = {
+    "suspend", "resume", "delete", "revoke", "grant", "ungrant",
+    "accept_store"
+};
+
+/* In the order of pu_handle_kind_t. */
+static const char *const  pu_handle_words[] = { "sub", "key", "cert" };
+
+#define PU_HANDLE_WORDS                                                       \
+    (sizeof(pu_handle_words) / sizeof(pu_handle_words[0]))
+
+
+const char *const  pu_script = pu_change_lua;
+const size_t       pu_script_len = sizeof(pu_change_lua) - 1;
+
+
+static void pu_args_init(pu_args_t *args);
+static void pu_args_add(pu_args_t *args, const void *data, size_t len);
+static void pu_args_text(pu_args_t *args, const char *text);
+static void pu_args_str(pu_args_t *args, pu_str_t s);
+static char *pu_args_room(pu_args_t *args, size_t size);
+static void pu_args_buf(pu_args_t *args, const pu_buf_t *b);
+static void pu_args_int(pu_args_t *args, int64_t n);
+static void pu_args_key(pu_args_t *args, pu_str_t prefix, const char *rest);
+static void pu_args_log_id(pu_args_t *args, pu_log_id_t id);
+static void pu_args_script(pu_args_t *args, const char *sha, pu_str_t prefix,
+    const char *op);
+static int pu_args_random(pu_args_t *args, int (*fill)(char *), size_t len);
+static pu_str_t pu_name_cut(pu_str_t name);
+
+
+int
+pu_script_sha(char sha[PU_SCRIPT_SHA_LEN])
+{
+    static const char  hex[] = "0123456789abcdef";
+
+    size_t    i;
+    unsigned  len;
+    uint8_t   digest[EVP_MAX_MD_SIZE];
+
+    if (EVP_Digest(pu_script, pu_script_len, digest, &len, EVP_sha1(), NULL)
+        != 1 || len * 2 != PU_SCRIPT_SHA_LEN)
+    {
+        ERR_clear_error();
+        return 0;
+    }
+
+    for (i = 0; i < len; i++) {
+        sha[2 * i] = hex[digest[i] >> 4];
+        sha[2 * i + 1] = hex[digest[i] & 0xf];
+    }
+
+    return 1;
+}
+
+
+int
+pu_prefix_ok(pu_str_t prefix)
+{
+    size_t   i;
+    uint8_t  c;
+
+    if (prefix.len == 0 || prefix.len > PU_PREFIX_LEN_MAX) {
+        return 0;
+    }
+
+    for (i = 0; i < prefix.len; i++) {
+        c = prefix.data[i];
+
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
+              || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == ':'
+              || c == '-'))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+size_t
+pu_handle_text(char out[PU_HANDLE_TEXT_MAX], pu_handle_kind_t kind,
+    const uint8_t digest[PU_SHA256_LEN])
+{
+    size_t  len;
+
+    len = strlen(pu_handle_words[kind]);
+
+    memcpy(out, pu_handle_words[kind], len);
+    out[len++] = ':';
+
+    return len + pu_base64url_encode(out + len, digest, PU_SHA256_LEN);
+}
+
+
+int
+pu_handle_parse(pu_str_t text, pu_handle_kind_t *kind,
+    uint8_t digest[PU_SHA256_LEN])
+{
+    size_t    i, len;
+    uint8_t   raw[PU_DIGEST_TEXT_LEN];
+    pu_str_t  rest;
+
+    for (i = 0; i < PU_HANDLE_WORDS; i++) {
+        len = strlen(pu_handle_words[i]);
+
+        if (text.len != len + 1 + PU_DIGEST_TEXT_LEN
+            || !pu_str_starts(text, pu_handle_words[i])
+            || text.data[len] != ':')
+        {
+            continue;
+        }
+
+        rest.len = PU_DIGEST_TEXT_LEN;
+        rest.data = text.data + len + 1;
+
+        if (pu_base64url_decode(raw, rest) != PU_SHA256_LEN) {
+            return 0;
+        }
+
+        *kind = (pu_handle_kind_t) i;
+        memcpy(digest, raw, PU_SHA256_LEN);
+
+        return 1;
+    }
+
+    return 0;
+}
+
+
+int
+pu_command_lookup(pu_args_t *args, const char *sha, pu_str_t prefix,
+    const pu_lookup_t *lookup)
+{
+    char  *handle;
+
+    pu_args_script(args, sha, prefix,
+                   lookup->create ? "provision" : "lookup");
+
+    handle = pu_args_room(args, PU_HANDLE_TEXT_MAX);
+    pu_args_add(args, handle,
+                pu_handle_text(handle, lookup->kind, lookup->digest));
+
+    if (!lookup->create) {
+        return 1;
+    }
+
+    if (!pu_args_random(args, pu_user_id_new, PU_USER_ID_LEN)) {
+        return 0;
+    }
+
+    pu_args_str(args, lookup->issuer);
+    pu_args_str(args, lookup->subject);
+    pu_args_str(args, pu_name_cut(lookup->name));
+    pu_args_str(args, pu_user_type_word(lookup->service ? PU_SERVICE
+                                                        : PU_HUMAN));
+    pu_args_str(args, lookup->store);
+
+    return pu_args_random(args, pu_random_id, PU_STORE_ID_LEN);
+}
+
+
+/* A display name of any length must not make a record nobody can read. */
+
+static pu_str_t
+pu_name_cut(pu_str_t name)
+{
+    if (name.len <= PU_NAME_LEN_MAX) {
+        return name;
+    }
+
+    name.len = PU_NAME_LEN_MAX;
+
+    while (name.len > 0 && (name.data[name.len] & 0xc0) == 0x80) {
+        name.len--;
+    }
+
+    return name;
+}
+
+
+int
+pu_command_change(pu_args_t *args, const char *sha, pu_str_t prefix,
+    const pu_change_t *change)
+{
+    pu_args_script(args, sha, prefix, pu_change_words[change->op]);
+
+    if (change->op == PU_CHANGE_ACCEPT_STORE) {
+        if (!pu_args_random(args, pu_random_id, PU_STORE_ID_LEN)) {
+            return 0;
+        }
+
+    } else {
+        pu_args_str(args, change->user);
+    }
+
+    if (change->expected_version < 0
+        || change->op == PU_CHANGE_ACCEPT_STORE)
+    {
+        pu_args_text(args, "");
+
+    } else {
+        pu_args_int(args, change->expected_version);
+    }
+
+    pu_args_str(args, change->actor);
+    pu_args_str(args, change->source);
+    pu_args_str(args, change->reason);
+
+    switch (change->op) {
+
+    case PU_CHANGE_DELETE:
+        pu_args_str(args, change->name_index);
+        pu_args_str(args, change->external_index);
+        break;
+
+    case PU_CHANGE_GRANT:
+        pu_args_str(args, change->role);
+        pu_args_int(args, change->expires_in);
+        break;
+
+    case PU_CHANGE_UNGRANT:
+        pu_args_str(args, change->role);
+        break;
+
+    default:
+        break;
+    }
+
+    return 1;
+}
+
+
+int
+pu_name_index(char out[PU_DIGEST_TEXT_LEN], pu_str_t user_name)
+{
+    int          ok;
+    size_t       i;
+    uint8_t      c, digest[PU_SHA256_LEN];
+    EVP_MD_CTX  *ctx;
+
+    ctx = EVP_MD_CTX_new();
+    ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
+
+    for (i = 0; ok && i < user_name.len; i++) {
+        c = user_name.data[i];
+
+        if (c >= 'A' && c <= 'Z') {
+            c = (uint8_t) (c | 0x20);
+        }
+
+        ok = EVP_DigestUpdate(ctx, &c, 1) == 1;
+    }
+
+    ok = ok && EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
+
+    EVP_MD_CTX_free(ctx);
+
+    if (!ok) {
+        ERR_clear_error();
+        return 0;
+    }
+
+    (void) pu_base64url_encode(out, digest, sizeof(digest));
+
+    return 1;
+}
+
+
+int
+pu_external_index(char out[PU_DIGEST_TEXT_LEN], pu_str_t external_id)
+{
+    uint8_t  digest[PU_SHA256_LEN];
+
+    if (!pu_sha256(digest, &external_id, 1)) {
+        return 0;
+    }
+
+    (void) pu_base64url_encode(out, digest, sizeof(digest));
+
+    return 1;
+}
+
+
+/* The log. */
+
+
+void
+pu_command_tail_read(pu_args_t *args, pu_str_t prefix, pu_log_id_t last,
+    unsigned block)
+{
+    pu_args_init(args);
+
+    pu_args_text(args, "XREAD");
+    pu_args_text(args, "COUNT");
+    pu_args_text(args, "512");
+    pu_args_text(args, "BLOCK");
+    pu_args_int(args, block);
+    pu_args_text(args, "STREAMS");
+    pu_args_key(args, prefix, "log");
+    pu_args_log_id(args, last);
+}
+
+
+void
+pu_command_tail_check(pu_args_t *args, pu_str_t prefix, pu_log_id_t last)
+{
+    pu_args_init(args);
+
+    pu_args_text(args, "XRANGE");
+    pu_args_key(args, prefix, "log");
+    pu_args_log_id(args, last);
+    pu_args_log_id(args, last);
+    pu_args_text(args, "COUNT");
+    pu_args_text(args, "1");
+}
+
+
+void
+pu_command_log_end(pu_args_t *args, pu_str_t prefix)
+{
+    pu_args_init(args);
+
+    pu_args_text(args, "XREVRANGE");
+    pu_args_key(args, prefix, "log");
+    pu_args_text(args, "+");
+    pu_args_text(args, "-");
+    pu_args_text(args, "COUNT");
+    pu_args_text(args, "1");
+}
+
+
+/*
+ * Arguments.  Every command above has a fixed number of them and fixed room,
+ * within PU_ARGS_MAX and the size of "room".
+ */
+
+
+static void
+pu_args_init(pu_args_t *args)
+{
+    args->argc = 0;
+    args->used = 0;
+}
+
+
+static void
+pu_args_add(pu_args_t *args, const void *data, size_t len)
+{
+    /* hiredis passes an empty argument to memcpy: give it an address */
+
+    args->argv[args->argc] = (len == 0) ? "" : data;
+    args->len[args->argc] = len;
+    args->argc++;
+}
+
+
+static void
+pu_args_text(pu_args_t *args, const char *text)
+{
+    pu_args_add(args, text, strlen(text));
+}
+
+
+static void
+pu_args_str(pu_args_t *args, pu_str_t s)
+{
+    pu_args_add(args, s.data, s.len);
+}
+
+
+static char *
+pu_args_room(pu_args_t *args, size_t size)
+{
+    char  *room;
+
+    room = args->room + args->used;
+    args->used += size;
+
+    return room;
+}
+
+
+static void
+pu_args_buf(pu_args_t *args, const pu_buf_t *b)
+{
+    pu_args_str(args, pu_buf_written(b));
+}
+
+
+static void
+pu_args_int(pu_args_t *args, int64_t n)
+{
+    pu_buf_t  b;
+
+    pu_buf_init(&b, pu_args_room(args, 20), 20);
+    pu_buf_int(&b, n);
+    pu_args_buf(args, &b);
+}
+
+
+static void
+pu_args_key(pu_args_t *args, pu_str_t prefix, const char *rest)
+{
+    size_t    size;
+    pu_buf_t  b;
+
+    size = PU_PREFIX_LEN_MAX + sizeof("{}:") + strlen(rest);
+
+    pu_buf_init(&b, pu_args_room(args, size), size);
+    pu_buf_char(&b, '{');
+    pu_buf_str(&b, prefix);
+    pu_buf_text(&b, "}:");
+    pu_buf_text(&b, rest);
+    pu_args_buf(args, &b);
+}
+
+
+static void
+pu_args_log_id(pu_args_t *args, pu_log_id_t id)
+{
+    char  *room;
+
+    room = pu_args_room(args, PU_LOG_ID_TEXT_MAX);
+    pu_args_add(args, room, pu_log_id_text(room, id));
+}
+
+
+static void
+pu_args_script(pu_args_t *args, const char *sha, pu_str_t prefix,
+    const char *op)
+{
+    pu_args_init(args);
+
+    pu_args_text(args, "EVALSHA");
+    pu_args_add(args, sha, PU_SCRIPT_SHA_LEN);
+    pu_args_text(args, "1");
+    pu_args_key(args, prefix, "log");
+    pu_args_text(args, op);
+}
+
+
+static int
+pu_args_random(pu_args_t *args, int (*fill)(char *), size_t len)
+{
+    char  *room;
+
+    room = pu_args_room(args, len);
+    pu_args_add(args, room, len);
+
+    return fill(room);
+}

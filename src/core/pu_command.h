@@ -1,0 +1,214 @@
+/*
+ * pu_command: what is said to Redis and what its answers mean.
+ *
+ * Commands are argument vectors with lengths, never text; replies are
+ * hiredis' redisReply trees.  No socket: nginx and the command bring
+ * their own.  Every look-up and every change is one call of one script,
+ * change.lua, which is the only writer (SPEC section 5).
+ */
+
+#ifndef PU_COMMAND_H
+#define PU_COMMAND_H
+
+#include <hiredis/hiredis.h>
+
+#include "pu_user.h"
+
+
+#define PU_ARGS_MAX           24
+#define PU_PREFIX_LEN_MAX     64
+#define PU_STORE_ID_LEN       22
+#define PU_SCRIPT_SHA_LEN     40
+#define PU_HANDLE_TEXT_MAX    (5 + PU_DIGEST_TEXT_LEN)    /* "cert:" */
+#define PU_LOG_ID_TEXT_MAX    41        /* two numbers of 20 and "-" */
+#define PU_LOG_LENGTH         1000000   /* about; older entries are trimmed */
+
+/* The text of change.lua, embedded when this was built. */
+extern const char *const  pu_script;
+extern const size_t       pu_script_len;
+
+/* What SCRIPT LOAD answers to it: 40 lower-case hex digits.  1 or 0. */
+int pu_script_sha(char sha[PU_SCRIPT_SHA_LEN]);
+
+
+/*
+ * A command as redisFormatCommandArgv takes it.  Small parts live in "room",
+ * so it must not be copied; everything else points at the caller's strings,
+ * which must outlive it.
+ */
+typedef struct {
+    int          argc;
+    const char  *argv[PU_ARGS_MAX];
+    size_t       len[PU_ARGS_MAX];
+    size_t       used;
+    char         room[512];
+} pu_args_t;
+
+
+/* Prefix: 1 to 64 of A-Za-z0-9_.:- */
+int pu_prefix_ok(pu_str_t prefix);
+
+/* "<kind>:<digest in base64url>"; returns the length. */
+size_t pu_handle_text(char out[PU_HANDLE_TEXT_MAX], pu_handle_kind_t kind,
+    const uint8_t digest[PU_SHA256_LEN]);
+
+/* The reverse; 1, or 0 when it is no such text. */
+int pu_handle_parse(pu_str_t text, pu_handle_kind_t *kind,
+    uint8_t digest[PU_SHA256_LEN]);
+
+
+/*
+ * A look-up of a handle and its user: read only unless "create" is set, then
+ * get-or-create (a first token makes its user; of two the second gets the
+ * first's).  "sha" is what SCRIPT LOAD answered, PU_SCRIPT_SHA_LEN long.
+ */
+typedef struct {
+    pu_handle_kind_t  kind;
+    const uint8_t    *digest;           /* PU_SHA256_LEN */
+    pu_str_t          store;            /* the store id once seen, or empty */
+    unsigned          create:1;         /* the rest is for this */
+    unsigned          service:1;
+    pu_str_t          name;
+    pu_str_t          issuer;           /* url */
+    pu_str_t          subject;
+} pu_lookup_t;
+
+/* 1, or 0 when there is no randomness for a new id. */
+int pu_command_lookup(pu_args_t *args, const char *sha, pu_str_t prefix,
+    const pu_lookup_t *lookup);
+
+typedef enum {
+    PU_LOOKUP_FOUND = 0,
+    PU_LOOKUP_NONE,                     /* no such handle; not made */
+    PU_LOOKUP_FOREIGN,                  /* not made: another store id */
+    PU_LOOKUP_UNREADABLE,               /* a record that cannot be trusted */
+    PU_LOOKUP_NOSCRIPT,                 /* load the script and repeat */
+    PU_LOOKUP_ERROR                     /* Redis answered an error */
+} pu_lookup_status_t;
+
+typedef struct {
+    pu_user_t    user;
+    pu_handle_t  handle;
+    pu_str_t     store;                 /* {prefix}:meta store, or empty */
+    pu_str_t     accepted;              /* {prefix}:meta accepted, or empty */
+    unsigned     created:1;
+} pu_found_t;
+
+/*
+ * Reads the reply; strings in "found" point into it.  store and accepted are
+ * filled for FOUND, NONE and FOREIGN.
+ */
+pu_lookup_status_t pu_reply_lookup(const redisReply *reply,
+    pu_found_t *found);
+
+
+/* The change log. */
+typedef struct {
+    uint64_t  ms;
+    uint64_t  seq;
+} pu_log_id_t;
+
+typedef struct {
+    pu_log_id_t  id;
+    pu_str_t     op;
+    pu_str_t     user;                  /* user id, or empty */
+    pu_str_t     handle;                /* "<kind>:<digest>", or empty */
+    pu_str_t     version;
+    pu_str_t     actor;
+    pu_str_t     source;
+    pu_str_t     reason;
+} pu_log_entry_t;
+
+/*
+ * A stream entry ([id, [field, value, ...]]) as XRANGE and XREAD give it.
+ * 1, or 0 when it has no such shape; an unknown field is passed over.
+ */
+int pu_log_entry(const redisReply *reply, pu_log_entry_t *entry);
+
+int pu_log_id_parse(pu_str_t text, pu_log_id_t *id);
+size_t pu_log_id_text(char out[PU_LOG_ID_TEXT_MAX], pu_log_id_t id);
+int pu_log_id_cmp(pu_log_id_t a, pu_log_id_t b);
+
+/*
+ * One round of the tail: XREAD BLOCK "block" ms after "last" (at most 512
+ * entries), then an XRANGE that shows whether "last" is still there: it runs
+ * when the first has ended, so what XREAD gave follows "last" without a gap.
+ */
+void pu_command_tail_read(pu_args_t *args, pu_str_t prefix, pu_log_id_t last,
+    unsigned block);
+void pu_command_tail_check(pu_args_t *args, pu_str_t prefix,
+    pu_log_id_t last);
+
+/* The newest entry: XREVRANGE + - COUNT 1; the reply is an array of 0 or 1. */
+void pu_command_log_end(pu_args_t *args, pu_str_t prefix);
+
+/*
+ * The entries of an XREAD reply (nil: none) for pu_log_entry; 1 and *entries
+ * (NULL when none), or 0 when it is no such reply.
+ */
+int pu_reply_entries(const redisReply *reply, const redisReply **entries);
+
+
+/*
+ * A change by an administrator.  expected_version -1 is unconditional.
+ * "expires" is for a grant: seconds from Redis's own now, 0 for none.
+ */
+typedef enum {
+    PU_CHANGE_SUSPEND = 0,
+    PU_CHANGE_RESUME,
+    PU_CHANGE_DELETE,
+    PU_CHANGE_REVOKE,
+    PU_CHANGE_GRANT,
+    PU_CHANGE_UNGRANT,
+    PU_CHANGE_ACCEPT_STORE
+} pu_change_op_t;
+
+typedef struct {
+    pu_change_op_t  op;
+    pu_str_t        user;
+    pu_str_t        role;
+    int64_t         expires_in;
+    int64_t         expected_version;
+    pu_str_t        actor;
+    pu_str_t        source;
+    pu_str_t        reason;
+    pu_str_t        name_index;         /* of a user to be deleted: the */
+    pu_str_t        external_index;     /* index texts below, or empty */
+} pu_change_t;
+
+typedef enum {
+    PU_CHANGE_DONE = 0,
+    PU_CHANGE_UNCHANGED,                /* it was so already */
+    PU_CHANGE_NOT_FOUND,
+    PU_CHANGE_CONFLICT,                 /* expected_version is not it */
+    PU_CHANGE_REFUSED,                  /* e.g. the user is deleted */
+    PU_CHANGE_UNREADABLE,
+    PU_CHANGE_NOSCRIPT,
+    PU_CHANGE_ERROR
+} pu_change_status_t;
+
+/* 1, or 0 when there is no randomness for a store id. */
+int pu_command_change(pu_args_t *args, const char *sha, pu_str_t prefix,
+    const pu_change_t *change);
+
+/* *version is the user's version afterwards, 0 where it does not apply. */
+pu_change_status_t pu_reply_change(const redisReply *reply,
+    int64_t *version);
+
+/*
+ * The word that goes with it, or empty.  REFUSED: deleted, role, full (too
+ * many roles), handles (too many).  UNREADABLE: what is: user, roles, log,
+ * meta.  DONE and UNCHANGED of ACCEPT_STORE: the store id.
+ */
+pu_str_t pu_reply_detail(const redisReply *reply);
+
+/*
+ * The digests in the keys {prefix}:name:<digest> and
+ * {prefix}:external:<digest>, as base64url.  A user_name is the same in
+ * capitals and small letters (of ASCII; anything else byte for byte).  1 or 0.
+ */
+int pu_name_index(char out[PU_DIGEST_TEXT_LEN], pu_str_t user_name);
+int pu_external_index(char out[PU_DIGEST_TEXT_LEN], pu_str_t external_id);
+
+
+#endif /* PU_COMMAND_H */

@@ -1,0 +1,223 @@
+/*
+ * pu_grant: what a user's record permits at a moment.
+ *
+ * Grants, their ends, the cap on scopes, and the state against a token.  Not
+ * which role may do what: that is the location's (pu_policy.c).
+ */
+
+#include "pu_user.h"
+
+
+/* What change.lua takes for a number; Lua counts exactly so far. */
+#define PU_DIGITS_MAX  15
+
+
+static size_t pu_roles_held(const pu_user_t *user, pu_str_t *held,
+    int64_t now, int64_t *until);
+static void pu_sort_in(pu_str_t *words, size_t n, pu_str_t word);
+static void pu_set_put(pu_buf_t *b, pu_str_t word, pu_str_t *last);
+
+
+int
+pu_seconds(pu_str_t s, int64_t *n)
+{
+    return s.len != 0 && s.len <= PU_DIGITS_MAX && s.data[0] >= '0'
+           && s.data[0] <= '9' && pu_str_int(s, n);
+}
+
+
+int
+pu_grant_next(pu_str_t *rest, pu_str_t *role, int64_t *granted,
+    int64_t *expires)
+{
+    size_t    i;
+    pu_str_t  word, part;
+
+    *granted = 0;
+    *expires = 0;
+
+    if (!pu_word_next(rest, &word)) {
+        return 0;
+    }
+
+    for (i = 0; i < word.len && word.data[i] != '='; i++) { /* void */ }
+
+    if (i < word.len) {
+        part.len = word.len - i - 1;
+        part.data = word.data + i + 1;
+
+        if (!pu_seconds(part, expires) || *expires == 0) {
+            return -1;
+        }
+
+        word.len = i;
+    }
+
+    for (i = 0; i < word.len && word.data[i] != '@'; i++) { /* void */ }
+
+    if (i < word.len) {
+        part.len = word.len - i - 1;
+        part.data = word.data + i + 1;
+
+        if (!pu_seconds(part, granted)) {
+            return -1;
+        }
+
+        word.len = i;
+    }
+
+    *role = word;
+
+    return pu_role_name(word) ? 1 : -1;
+}
+
+
+/*
+ * "more" is sorted already and may be long; only the user's few grants are
+ * sorted here, on the stack, and both are merged.
+ */
+
+void
+pu_user_roles(pu_buf_t *b, const pu_user_t *user, pu_str_t more, int64_t now,
+    int64_t *until)
+{
+    int       has;
+    size_t    i, n;
+    pu_str_t  held[PU_ROLES_MAX], word, last;
+
+    n = pu_roles_held(user, held, now, until);
+
+    last.len = 0;
+    last.data = NULL;
+
+    has = pu_word_next(&more, &word);
+
+    for (i = 0; i < n || has; /* void */ ) {
+
+        if (has && (i == n || pu_str_cmp(word, held[i]) <= 0)) {
+            pu_set_put(b, word, &last);
+            has = pu_word_next(&more, &word);
+
+        } else {
+            pu_set_put(b, held[i++], &last);
+        }
+    }
+}
+
+
+/* A broken grant ends the list: what cannot be read gives nothing. */
+
+static size_t
+pu_roles_held(const pu_user_t *user, pu_str_t *held, int64_t now,
+    int64_t *until)
+{
+    size_t    n;
+    int64_t   granted, expires;
+    pu_str_t  rest, role;
+
+    *until = INT64_MAX;
+    rest = user->roles;
+    n = 0;
+
+    while (n < PU_ROLES_MAX
+           && pu_grant_next(&rest, &role, &granted, &expires) == 1)
+    {
+        if (expires != 0) {
+
+            if (expires <= now) {
+                continue;
+            }
+
+            if (expires < *until) {
+                *until = expires;
+            }
+        }
+
+        pu_sort_in(held, n++, role);
+    }
+
+    return n;
+}
+
+
+static void
+pu_sort_in(pu_str_t *words, size_t n, pu_str_t word)
+{
+    while (n > 0 && pu_str_cmp(words[n - 1], word) > 0) {
+        words[n] = words[n - 1];
+        n--;
+    }
+
+    words[n] = word;
+}
+
+
+static void
+pu_set_put(pu_buf_t *b, pu_str_t word, pu_str_t *last)
+{
+    size_t  space;
+
+    if (last->data != NULL && pu_str_eq(*last, word)) {
+        return;
+    }
+
+    space = (last->data != NULL);
+
+    /* word and space together; after one is lost nothing follows it */
+
+    if (b->full || word.len + space > (size_t) (b->end - b->pos)) {
+        b->full = 1;
+        return;
+    }
+
+    if (space) {
+        pu_buf_char(b, ' ');
+    }
+
+    pu_buf_str(b, word);
+    *last = word;
+}
+
+
+void
+pu_user_scopes(pu_buf_t *b, const pu_user_t *user, pu_str_t scopes)
+{
+    pu_str_t  word, last;
+
+    last.len = 0;
+    last.data = NULL;
+
+    while (pu_word_next(&scopes, &word)) {
+
+        if (user->scopes.data == NULL || pu_set_has(user->scopes, word)) {
+            pu_set_put(b, word, &last);
+        }
+    }
+}
+
+
+pu_reason_t
+pu_user_judge(const pu_user_t *user, int64_t iat, int64_t now)
+{
+    if (user->state == PU_STATE_SUSPENDED) {
+        return PU_USER_SUSPENDED;
+    }
+
+    if (user->state != PU_STATE_ACTIVE) {
+        return PU_USER_DELETED;
+    }
+
+    if (iat == INT64_MIN) {
+        iat = 0;
+    }
+
+    if (user->epoch > 0 && iat <= user->epoch) {
+        return PU_TOKEN_REVOKED;
+    }
+
+    if (user->expires > 0 && user->expires <= now) {
+        return PU_USER_EXPIRED;
+    }
+
+    return PU_OK;
+}

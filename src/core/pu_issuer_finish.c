@@ -1,0 +1,240 @@
+/*
+ * pu_issuer_finish: from an issuer's lines to an issuer that can be asked.
+ *
+ * What is missing, what is the default, and the fingerprint by which a cached
+ * token knows the settings it was verified under.
+ */
+
+#include <stdlib.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include "pu_issuer_own.h"
+
+
+static int
+pu_issuer_complete(const pu_issuer_t *issuer, char *err)
+{
+    if (issuer->url.len == 0) {
+        return pu_issuer_fail(err, "the issuer \"%.*s\" has no \"issuer\" "
+                              "directive, needed is the url that its tokens "
+                              "have in \"iss\"", PU_STR_FMT(issuer->name));
+    }
+
+    if (issuer->audience.n == 0 && !issuer->audience_off) {
+        return pu_issuer_fail(err, "the issuer \"%.*s\" has no \"audience\" "
+                              "directive, write \"audience off\" to accept "
+                              "tokens for anyone", PU_STR_FMT(issuer->name));
+    }
+
+    if (issuer->keys == NULL) {
+        return pu_issuer_fail(err, "the issuer \"%.*s\" has no \"jwks_file\""
+                              " directive, needed is the file of its public "
+                              "keys", PU_STR_FMT(issuer->name));
+    }
+
+    return 1;
+}
+
+
+static int
+pu_issuer_defaults(pu_issuer_t *issuer)
+{
+    static const pu_str_t  aud = { 3, (const uint8_t *) "aud" };
+    static const pu_str_t  sub = { 3, (const uint8_t *) "sub" };
+    static const pu_str_t  roles = { 5, (const uint8_t *) "roles" };
+    static const pu_str_t  types[] = {
+        { 3, (const uint8_t *) "JWT" },
+        { 6, (const uint8_t *) "at+jwt" }
+    };
+
+    if (issuer->subject.n == 0) {
+        issuer->subject.words[0] = sub;
+        issuer->subject.n = 1;
+    }
+
+    if (issuer->role_claim.n == 0) {
+        issuer->role_claim.words[0] = roles;
+        issuer->role_claim.n = 1;
+    }
+
+    if (issuer->audience_claims.n == 0
+        && !pu_issuer_list(issuer, &issuer->audience_claims, &aud, 1))
+    {
+        return 0;
+    }
+
+    /* "token_type ID" alone says nothing of typ: ID tokens have JWT or none */
+
+    if (issuer->types.n == 0 && !issuer->type_absent) {
+        issuer->type_absent = 1;
+
+        return pu_issuer_list(issuer, &issuer->types, types, 2);
+    }
+
+    return 1;
+}
+
+
+static void
+pu_issuer_count_roles(pu_issuer_t *issuer, const pu_list_t *roles)
+{
+    size_t  i;
+
+    for (i = 0; i < roles->n; i++) {
+        issuer->role_words++;
+        issuer->role_bytes += roles->items[i].len + 1;
+    }
+}
+
+
+static int
+pu_role_map_cmp(const void *a, const void *b)
+{
+    return pu_str_cmp(((const pu_named_list_t *) a)->name,
+                      ((const pu_named_list_t *) b)->name);
+}
+
+
+/* Each text with its length before it: no two settings hash the same bytes. */
+static int
+pu_digest_str(EVP_MD_CTX *ctx, pu_str_t s)
+{
+    uint64_t  len;
+
+    len = s.len;
+
+    return EVP_DigestUpdate(ctx, &len, sizeof(len)) == 1
+           && (len == 0 || EVP_DigestUpdate(ctx, s.data, s.len) == 1);
+}
+
+
+static int
+pu_digest_int(EVP_MD_CTX *ctx, uint64_t n)
+{
+    return EVP_DigestUpdate(ctx, &n, sizeof(n)) == 1;
+}
+
+
+static int
+pu_digest_list(EVP_MD_CTX *ctx, const pu_str_t *items, size_t n)
+{
+    int     ok;
+    size_t  i;
+
+    ok = pu_digest_int(ctx, n);
+
+    for (i = 0; ok && i < n; i++) {
+        ok = pu_digest_str(ctx, items[i]);
+    }
+
+    return ok;
+}
+
+
+static int
+pu_digest_named(EVP_MD_CTX *ctx, const pu_named_list_t *items, size_t n)
+{
+    int     ok;
+    size_t  i;
+
+    ok = pu_digest_int(ctx, n);
+
+    for (i = 0; ok && i < n; i++) {
+        ok = pu_digest_str(ctx, items[i].name)
+             && pu_digest_list(ctx, items[i].values.items,
+                               items[i].values.n);
+    }
+
+    return ok;
+}
+
+
+/*
+ * Leeway and max_age are not part of it: they are applied at every use.  Nor
+ * are display name and provisioning: nothing of them is in a cached token.
+ */
+static int
+pu_issuer_digest(const pu_issuer_t *issuer, EVP_MD_CTX *ctx)
+{
+    return pu_digest_str(ctx, issuer->url)
+           && pu_digest_list(ctx, issuer->audience.items, issuer->audience.n)
+           && pu_digest_list(ctx, issuer->audience_claims.items,
+                             issuer->audience_claims.n)
+           && pu_digest_named(ctx, issuer->claims, issuer->nclaims)
+           && pu_digest_int(ctx, issuer->algs)
+           && pu_digest_list(ctx, issuer->types.items, issuer->types.n)
+           && pu_digest_list(ctx, issuer->subject.words, issuer->subject.n)
+           && pu_digest_list(ctx, issuer->role_claim.words,
+                             issuer->role_claim.n)
+           && pu_digest_list(ctx, issuer->scope_claim.words,
+                             issuer->scope_claim.n)
+           && pu_digest_named(ctx, issuer->role_map, issuer->nroles)
+           && pu_digest_list(ctx, issuer->default_roles.items,
+                             issuer->default_roles.n)
+           && pu_digest_int(ctx, issuer->audience_off)
+           && pu_digest_int(ctx, issuer->type_absent)
+           && pu_digest_int(ctx, issuer->id_token);
+}
+
+
+static int
+pu_issuer_fingerprint(pu_issuer_t *issuer)
+{
+    int          ok;
+    uint8_t      digest[PU_SHA256_LEN];
+    EVP_MD_CTX  *ctx;
+
+    ctx = EVP_MD_CTX_new();
+
+    ok = ctx != NULL
+         && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1
+         && pu_issuer_digest(issuer, ctx)
+         && EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
+
+    EVP_MD_CTX_free(ctx);
+
+    if (!ok) {
+        ERR_clear_error();
+        return 0;
+    }
+
+    memcpy(issuer->fingerprint, digest, PU_FINGERPRINT_LEN);
+
+    return 1;
+}
+
+
+int
+pu_issuer_finish(pu_issuer_t *issuer, char err[PU_ERROR_SIZE])
+{
+    size_t  i;
+
+    if (!pu_issuer_complete(issuer, err)) {
+        return 0;
+    }
+
+    if (!pu_issuer_defaults(issuer)) {
+        return pu_issuer_fail(err, "memory is gone");
+    }
+
+    if (issuer->nroles != 0) {
+        qsort(issuer->role_map, issuer->nroles, sizeof(pu_named_list_t),
+              pu_role_map_cmp);
+    }
+
+    issuer->role_words = 0;
+    issuer->role_bytes = 0;
+    pu_issuer_count_roles(issuer, &issuer->default_roles);
+
+    for (i = 0; i < issuer->nroles; i++) {
+        pu_issuer_count_roles(issuer, &issuer->role_map[i].values);
+    }
+
+    if (!pu_issuer_fingerprint(issuer)) {
+        return pu_issuer_fail(err, "SHA-256 has failed");
+    }
+
+    return 1;
+}

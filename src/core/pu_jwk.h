@@ -1,0 +1,45 @@
+/*
+ * pu_jwk: one JSON Web Key -> one judged key.  For pu_keys.c and pu_pem.c
+ * only; everybody else reads whole sets.
+ */
+
+#ifndef PU_JWK_H
+#define PU_JWK_H
+
+#include <jansson.h>
+
+#include "pu_keys.h"
+
+
+#define PU_RSA_BITS_MIN       2048
+#define PU_RSA_BITS_MAX       8192
+
+/* Has it a private or symmetric member, or a symmetric type? */
+int pu_jwk_is_secret(const json_t *jwk);
+
+/* Says use, key_ops or alg that it is for something else than verifying? */
+int pu_jwk_signs(const json_t *jwk);
+
+/*
+ * Fills a zeroed key; its parts are owned by the key.  1, or 0 and what is
+ * wrong in "err" (the part of a sentence after the key's name), the key being
+ * as pu_key_clear leaves it.
+ */
+int pu_jwk_read(pu_key_t *key, const json_t *jwk, char err[PU_ERROR_SIZE]);
+
+void pu_key_clear(pu_key_t *key);
+
+/* Sets up what verifying with each of its "algs" needs; 1, or 0. */
+int pu_key_prepare(pu_key_t *key);
+
+/* A set of this one key; NULL and a sentence in "err" when it is refused. */
+pu_keys_t *pu_keys_one(const json_t *jwk, char err[PU_ERROR_SIZE]);
+
+/* Judges an RSA modulus in big-endian bytes; NULL, or what is wrong. */
+const char *pu_rsa_modulus_fault(const uint8_t *n, size_t len);
+
+/* Judges the encoding of an Ed25519 point; NULL, or what is wrong. */
+const char *pu_ed25519_fault(const uint8_t x[32]);
+
+
+#endif /* PU_JWK_H */

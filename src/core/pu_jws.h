@@ -1,0 +1,50 @@
+/*
+ * pu_jws: one compact JWS (RFC 7515): its form, its header, its signature.
+ *
+ * Knows no issuer and no claim: the payload is bytes.  For pu_token.c, and
+ * for whatever else reads a signed text.
+ */
+
+#ifndef PU_JWS_H
+#define PU_JWS_H
+
+#include <jansson.h>
+
+#include "pu_keys.h"
+#include "pu_reason.h"
+
+
+#define PU_JWS_LEN_MAX        (16 * 1024)
+#define PU_JWS_HEADER_MAX     2048      /* decoded */
+#define PU_JWS_TRIES_MAX      4         /* keys, for a JWS without kid */
+
+
+typedef struct {
+    pu_str_t       signed_bytes;        /* in the text that was read */
+    pu_str_t       payload;             /* decoded, owned */
+    pu_str_t       signature;           /* decoded, owned */
+    pu_alg_t       alg;                 /* never PU_ALG_NONE when it is read */
+    pu_str_t       kid;                 /* data NULL: the header has none */
+    const json_t  *typ;                 /* NULL: the header has none */
+    json_t        *header;              /* owned; kid and typ point into it */
+    void          *memory;              /* owned */
+} pu_jws_t;
+
+
+/*
+ * Form and header.  PU_OK, or the reason; the caller clears "jws" in every
+ * case.  "text" must outlive it.
+ */
+pu_reason_t pu_jws_read(pu_jws_t *jws, pu_str_t text);
+
+/*
+ * PU_OK and the key that verified it, or PU_TOKEN_KEY_UNKNOWN when there was
+ * none to try, or PU_TOKEN_SIGNATURE.
+ */
+pu_reason_t pu_jws_verify(const pu_jws_t *jws, const pu_keys_t *keys,
+    const pu_key_t **key);
+
+void pu_jws_clear(pu_jws_t *jws);
+
+
+#endif /* PU_JWS_H */

@@ -1,0 +1,402 @@
+/*
+ * pu_token: a token against its issuer: which issuer, which type, and every
+ * claim that decides.
+ *
+ * Form and signature are pu_jws.c's; who the caller is, is pu_caller.c's.
+ * What is kept of a token afterwards is in pu_verified.c.
+ */
+
+#include <stdlib.h>
+
+#include "pu_json.h"
+#include "pu_jws.h"
+#include "pu_token.h"
+
+
+#define PU_AUDIENCES_MAX  32
+
+
+static json_t *
+pu_token_payload(pu_str_t payload)
+{
+    pu_json_limits_t  limits;
+
+    limits.size = payload.len;
+    limits.depth = 16;
+    limits.members = 256;
+
+    return pu_json_object(payload, &limits);
+}
+
+
+static int
+pu_issuer_is(const pu_issuer_t *issuer, const json_t *claims)
+{
+    pu_str_t  iss;
+
+    return pu_json_str(json_object_get(claims, "iss"), &iss)
+           && pu_str_eq(iss, issuer->url);
+}
+
+
+/*
+ * With several issuers the payload has to say which one's keys are asked;
+ * nothing else of it is used before its signature holds.
+ */
+static pu_reason_t
+pu_token_pick(pu_token_t *token, const pu_jws_t *jws,
+    const pu_issuers_t *issuers)
+{
+    size_t  i;
+
+    if (issuers->n == 1) {
+        token->issuer = issuers->items[0];
+        return PU_OK;
+    }
+
+    token->claims = pu_token_payload(jws->payload);
+
+    if (token->claims == NULL) {
+        return PU_TOKEN_PAYLOAD;
+    }
+
+    for (i = 0; i < issuers->n; i++) {
+        if (pu_issuer_is(issuers->items[i], token->claims)) {
+            token->issuer = issuers->items[i];
+            return PU_OK;
+        }
+    }
+
+    return PU_TOKEN_ISSUER;
+}
+
+
+/* RFC 7515 section 4.1.9: "application/" may be left out. */
+static pu_str_t
+pu_type_bare(pu_str_t type)
+{
+    pu_str_t               start;
+    static const pu_str_t  prefix = { 12, (const uint8_t *) "application/" };
+
+    start = (pu_str_t) { prefix.len, type.data };
+
+    if (type.len > prefix.len && pu_str_case_eq(start, prefix)) {
+        type.data += prefix.len;
+        type.len -= prefix.len;
+    }
+
+    return type;
+}
+
+
+static int
+pu_type_allowed(const pu_issuer_t *issuer, const json_t *typ)
+{
+    size_t    i;
+    pu_str_t  type;
+
+    if (typ == NULL) {
+        return issuer->type_absent;
+    }
+
+    if (!pu_json_str(typ, &type)) {
+        return 0;
+    }
+
+    type = pu_type_bare(type);
+
+    for (i = 0; i < issuer->types.n; i++) {
+        if (pu_str_case_eq(type, pu_type_bare(issuer->types.items[i]))) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * Tokens of the same provider that are no access tokens, told by claims that
+ * only they have: ID tokens (OpenID Connect Core section 3.1.3.6), logout and
+ * security event tokens (RFC 8417).
+ */
+static int
+pu_claims_type_allowed(const pu_issuer_t *issuer, const json_t *claims)
+{
+    if (json_object_get(claims, "events") != NULL) {
+        return 0;
+    }
+
+    return issuer->id_token
+           || (json_object_get(claims, "at_hash") == NULL
+               && json_object_get(claims, "c_hash") == NULL);
+}
+
+
+static int
+pu_audience_is_ours(const pu_issuer_t *issuer, pu_str_t aud)
+{
+    size_t  i;
+
+    for (i = 0; i < issuer->audience.n; i++) {
+        if (pu_str_eq(aud, issuer->audience.items[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* 1: has one of ours, 0: has none, -1: is no audience at all */
+static int
+pu_audience_check(const pu_issuer_t *issuer, const json_t *value)
+{
+    int       ours;
+    size_t    i;
+    pu_str_t  aud;
+
+    if (pu_json_str(value, &aud)) {
+        return pu_audience_is_ours(issuer, aud);
+    }
+
+    if (!json_is_array(value) || json_array_size(value) > PU_AUDIENCES_MAX) {
+        return -1;
+    }
+
+    ours = 0;
+
+    for (i = 0; i < json_array_size(value); i++) {
+        if (!pu_json_str(json_array_get(value, i), &aud)) {
+            return -1;
+        }
+
+        ours |= pu_audience_is_ours(issuer, aud);
+    }
+
+    return ours;
+}
+
+
+/* Every claim that is there must be an audience, one of them ours. */
+static int
+pu_audience_allowed(const pu_issuer_t *issuer, const json_t *claims)
+{
+    int        ours, one;
+    size_t     i;
+    json_t    *value;
+    pu_str_t   name;
+
+    if (issuer->audience_off) {
+        return 1;
+    }
+
+    ours = 0;
+
+    for (i = 0; i < issuer->audience_claims.n; i++) {
+        name = issuer->audience_claims.items[i];
+        value = json_object_getn(claims, (const char *) name.data, name.len);
+
+        if (value == NULL) {
+            continue;
+        }
+
+        one = pu_audience_check(issuer, value);
+
+        if (one == -1) {
+            return 0;
+        }
+
+        ours |= one;
+    }
+
+    return ours;
+}
+
+
+/* A date that may be missing. */
+static int
+pu_claims_date(const json_t *claims, const char *name, int64_t *seconds)
+{
+    json_t  *value;
+
+    value = json_object_get(claims, name);
+
+    if (value == NULL) {
+        *seconds = PU_TIME_NONE;
+        return 1;
+    }
+
+    return pu_json_date(value, seconds);
+}
+
+
+static pu_reason_t
+pu_claims_times(pu_token_t *token, int64_t now)
+{
+    pu_verified_t  *verified;
+
+    verified = &token->verified;
+
+    if (!pu_json_date(json_object_get(token->claims, "exp"), &verified->exp)
+        || !pu_claims_date(token->claims, "nbf", &verified->nbf)
+        || !pu_claims_date(token->claims, "iat", &verified->iat))
+    {
+        return PU_TOKEN_CLAIMS;
+    }
+
+    return pu_token_times(verified, token->issuer, now);
+}
+
+
+static pu_reason_t
+pu_token_claims(pu_token_t *token, int64_t now)
+{
+    const json_t       *claims;
+    const pu_issuer_t  *issuer;
+
+    claims = token->claims;
+    issuer = token->issuer;
+
+    if (!pu_issuer_is(issuer, claims)) {
+        return PU_TOKEN_ISSUER;
+    }
+
+    if (!pu_claims_type_allowed(issuer, claims)) {
+        return PU_TOKEN_TYPE;
+    }
+
+    /* no proof of possession can be checked yet, so none can be asked for */
+
+    if (json_object_get(claims, "cnf") != NULL) {
+        return PU_TOKEN_BINDING;
+    }
+
+    if (!pu_audience_allowed(issuer, claims)) {
+        return PU_TOKEN_AUDIENCE;
+    }
+
+    return pu_claims_times(token, now);
+}
+
+
+static pu_reason_t
+pu_token_caller(pu_token_t *token, pu_str_t payload)
+{
+    size_t        size;
+    pu_buf_t      b;
+    pu_caller_t   caller;
+    pu_reason_t   reason;
+
+    size = pu_issuer_room(token->issuer, payload.len);
+    token->memory = malloc(size);
+
+    if (token->memory == NULL) {
+        return PU_INTERNAL;
+    }
+
+    pu_buf_init(&b, token->memory, size);
+    reason = pu_issuer_caller(token->issuer, token->claims, payload, &b,
+                              &caller);
+
+    if (reason == PU_OK) {
+        token->verified.subject = caller.subject;
+        token->verified.roles = caller.roles;
+        token->verified.scopes = caller.scopes;
+        token->display = caller.display;
+        token->service = caller.service;
+    }
+
+    return reason;
+}
+
+
+static pu_reason_t
+pu_token_signature(pu_token_t *token, const pu_jws_t *jws)
+{
+    pu_reason_t      reason;
+    const pu_key_t  *key;
+
+    if (!(token->issuer->algs & PU_ALG_BIT(jws->alg))) {
+        return PU_TOKEN_ALGORITHM;
+    }
+
+    if (!pu_type_allowed(token->issuer, jws->typ)) {
+        return PU_TOKEN_TYPE;
+    }
+
+    reason = pu_jws_verify(jws, token->issuer->keys, &key);
+
+    if (reason == PU_OK) {
+        memcpy(token->verified.issuer, token->issuer->fingerprint,
+               PU_FINGERPRINT_LEN);
+        memcpy(token->verified.key, key->thumbprint, PU_THUMBPRINT_LEN);
+    }
+
+    return reason;
+}
+
+
+static pu_reason_t
+pu_token_check(pu_token_t *token, const pu_jws_t *jws,
+    const pu_issuers_t *issuers, int64_t now)
+{
+    pu_reason_t  reason;
+
+    reason = pu_token_pick(token, jws, issuers);
+
+    if (reason == PU_OK) {
+        reason = pu_token_signature(token, jws);
+    }
+
+    if (reason != PU_OK) {
+        return reason;
+    }
+
+    if (token->claims == NULL) {
+        token->claims = pu_token_payload(jws->payload);
+    }
+
+    if (token->claims == NULL) {
+        return PU_TOKEN_PAYLOAD;
+    }
+
+    reason = pu_token_claims(token, now);
+
+    if (reason != PU_OK) {
+        return reason;
+    }
+
+    return pu_token_caller(token, jws->payload);
+}
+
+
+pu_reason_t
+pu_token_verify(pu_token_t *token, pu_str_t text,
+    const pu_issuers_t *issuers, int64_t now)
+{
+    pu_jws_t     jws;
+    pu_reason_t  reason;
+
+    memset(token, 0, sizeof(pu_token_t));
+
+    reason = pu_jws_read(&jws, text);
+
+    if (reason == PU_OK) {
+        reason = pu_token_check(token, &jws, issuers, now);
+    }
+
+    pu_jws_clear(&jws);
+
+    return reason;
+}
+
+
+void
+pu_token_clear(pu_token_t *token)
+{
+    json_decref(token->claims);
+    free(token->memory);
+
+    memset(token, 0, sizeof(pu_token_t));
+}

@@ -1,0 +1,104 @@
+/*
+ * pu_token: text -> verified token (RFC 7515 compact serialisation, RFC 7519,
+ * RFC 8725), or the one reason why not.
+ *
+ * Stateless: token, issuers and the time go in, claims or a reason come out.
+ * Order: form, header, key, signature, claims.  Knows no nginx, no cache and
+ * no network.
+ */
+
+#ifndef PU_TOKEN_H
+#define PU_TOKEN_H
+
+#include "pu_issuer.h"
+#include "pu_jws.h"
+#include "pu_keys.h"
+#include "pu_reason.h"
+#include "pu_str.h"
+
+
+#define PU_TOKEN_LEN_MAX      PU_JWS_LEN_MAX
+#define PU_THUMBPRINT_LEN     16        /* kept of a key's thumbprint */
+
+#define PU_TIME_NONE          INT64_MIN
+
+
+typedef struct {
+    size_t                     n;
+    const pu_issuer_t *const  *items;
+} pu_issuers_t;
+
+
+/*
+ * What stays true of a token as long as its issuer's settings and the key
+ * that verified it are in force: this, and never a verdict, may be cached.
+ * Roles are mapped already; roles and scopes are sets.
+ */
+typedef struct {
+    uint8_t   issuer[PU_FINGERPRINT_LEN];
+    uint8_t   key[PU_THUMBPRINT_LEN];
+    int64_t   exp;                      /* seconds since 1970 */
+    int64_t   nbf;                      /* or PU_TIME_NONE */
+    int64_t   iat;                      /* or PU_TIME_NONE */
+    pu_str_t  subject;
+    pu_str_t  roles;
+    pu_str_t  scopes;
+} pu_verified_t;
+
+
+typedef struct {
+    const pu_issuer_t  *issuer;         /* NULL until one is picked */
+    pu_verified_t       verified;
+    pu_str_t            display;        /* for a user made now */
+    unsigned            service:1;
+    json_t             *claims;         /* owned */
+    void               *memory;         /* owned; strings point here */
+} pu_token_t;
+
+
+/*
+ * Verifies "text" as it came in the request.  The token's iss picks the
+ * issuer; with a single issuer nothing of the payload is read before the
+ * signature holds.  PU_OK fills "token", which the caller clears in every
+ * case; "text" may go away afterwards.  "now" is seconds since 1970.
+ * Leaves no OpenSSL error behind.
+ */
+pu_reason_t pu_token_verify(pu_token_t *token, pu_str_t text,
+    const pu_issuers_t *issuers, int64_t now);
+
+void pu_token_clear(pu_token_t *token);
+
+/* exp, nbf and iat against "now" with the issuer's leeway; on every hit. */
+pu_reason_t pu_token_times(const pu_verified_t *verified,
+    const pu_issuer_t *issuer, int64_t now);
+
+/*
+ * Finds the issuer and makes sure that its key is still in force; NULL when
+ * either is gone and the entry is a miss.
+ */
+const pu_issuer_t *pu_token_in_force(const pu_verified_t *verified,
+    const pu_issuers_t *issuers);
+
+/*
+ * One claim of a token that has been verified before (this does not verify):
+ * a string as it is, anything else as compact JSON.  "name" is matched
+ * exactly, else without regard to ASCII case if that finds one member only.
+ * Returns the length written to "out" (room for PU_TOKEN_LEN_MAX), -1 when
+ * there is no such claim, -2 when it has a control byte (RFC 9110 section
+ * 5.5: it must not become a header).
+ */
+int64_t pu_token_claim(pu_str_t text, pu_str_t name, uint8_t *out);
+
+
+/*
+ * The bytes of a verified token for the shared memory and back.  pack returns
+ * the length, or 0 when "size" is too small; unpack points into "data" and
+ * returns 1, or 0 when the bytes make no sense.
+ */
+size_t pu_verified_pack(const pu_verified_t *verified, uint8_t *out,
+    size_t size);
+int pu_verified_unpack(pu_verified_t *verified, const uint8_t *data,
+    size_t len);
+
+
+#endif /* PU_TOKEN_H */

@@ -1,0 +1,245 @@
+/*
+ * pu_verified: what is kept of a verified token, and what has to be asked of
+ * it again at every use.
+ */
+
+#include "pu_json.h"
+#include "pu_token.h"
+
+
+/* In front of the bytes; the same program writes and reads it. */
+typedef struct {
+    uint8_t   issuer[PU_FINGERPRINT_LEN];
+    uint8_t   key[PU_THUMBPRINT_LEN];
+    int64_t   exp;
+    int64_t   nbf;
+    int64_t   iat;
+    uint16_t  subject;
+    uint16_t  roles;
+    uint16_t  scopes;
+} __attribute__((packed)) pu_packed_t;
+
+
+/* a + b, or the end of the scale: dates come from outside. */
+static int64_t
+pu_time_add(int64_t a, int64_t b)
+{
+    int64_t  sum;
+
+    if (__builtin_add_overflow(a, b, &sum)) {
+        return (b < 0) ? INT64_MIN : INT64_MAX;
+    }
+
+    return sum;
+}
+
+
+pu_reason_t
+pu_token_times(const pu_verified_t *verified, const pu_issuer_t *issuer,
+    int64_t now)
+{
+    int64_t  latest;
+
+    if (now >= pu_time_add(verified->exp, issuer->leeway)) {
+        return PU_TOKEN_EXPIRED;
+    }
+
+    latest = pu_time_add(now, issuer->leeway);
+
+    if (verified->nbf != PU_TIME_NONE && verified->nbf > latest) {
+        return PU_TOKEN_NOT_YET_VALID;
+    }
+
+    if (verified->iat != PU_TIME_NONE && verified->iat > latest) {
+        return PU_TOKEN_NOT_YET_VALID;
+    }
+
+    if (issuer->max_age == 0) {
+        return PU_OK;
+    }
+
+    /* of a token that does not say how old it is, nobody knows that */
+
+    if (verified->iat == PU_TIME_NONE) {
+        return PU_TOKEN_CLAIMS;
+    }
+
+    latest = pu_time_add(verified->iat, issuer->max_age + issuer->leeway);
+
+    return (now > latest) ? PU_TOKEN_TOO_OLD : PU_OK;
+}
+
+
+const pu_issuer_t *
+pu_token_in_force(const pu_verified_t *verified, const pu_issuers_t *issuers)
+{
+    size_t              i;
+    const pu_issuer_t  *issuer;
+
+    for (i = 0; i < issuers->n; i++) {
+        issuer = issuers->items[i];
+
+        if (memcmp(issuer->fingerprint, verified->issuer, PU_FINGERPRINT_LEN)
+            == 0)
+        {
+            return pu_keys_thumbprint(issuer->keys, verified->key,
+                                      PU_THUMBPRINT_LEN) != NULL
+                   ? issuer : NULL;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* The member's value as written, by its name or its only case variant. */
+static int
+pu_claim_find(pu_str_t payload, pu_str_t name, pu_str_t *raw)
+{
+    int       variants;
+    pu_str_t  member, value;
+
+    variants = 0;
+
+    while (pu_json_raw_next(&payload, &member, &value)) {
+        if (pu_json_raw_is(member, name, 0)) {
+            *raw = value;
+            return 1;
+        }
+
+        if (pu_json_raw_is(member, name, 1)) {
+            *raw = value;
+            variants++;
+        }
+    }
+
+    return variants == 1;
+}
+
+
+/* The payload's bytes, or -1 when the text has no three parts. */
+static int64_t
+pu_claim_payload(uint8_t *out, pu_str_t text)
+{
+    pu_str_t        part;
+    const uint8_t  *first, *second, *end;
+
+    if (text.len == 0 || text.len > PU_TOKEN_LEN_MAX) {
+        return -1;
+    }
+
+    end = text.data + text.len;
+    first = memchr(text.data, '.', text.len);
+
+    if (first == NULL) {
+        return -1;
+    }
+
+    second = memchr(first + 1, '.', (size_t) (end - first) - 1);
+
+    if (second == NULL
+        || memchr(second + 1, '.', (size_t) (end - second) - 1) != NULL)
+    {
+        return -1;
+    }
+
+    part = (pu_str_t) { (size_t) (second - first) - 1, first + 1 };
+
+    return pu_base64url_decode(out, part);
+}
+
+
+int64_t
+pu_token_claim(pu_str_t text, pu_str_t name, uint8_t *out)
+{
+    int64_t    n;
+    uint8_t    payload[PU_TOKEN_LEN_MAX];
+    pu_buf_t   b;
+    pu_str_t   raw, value;
+
+    n = pu_claim_payload(payload, text);
+
+    if (n <= 0
+        || !pu_claim_find((pu_str_t) { (size_t) n, payload }, name, &raw))
+    {
+        return -1;
+    }
+
+    pu_buf_init(&b, out, PU_TOKEN_LEN_MAX);
+
+    if (raw.data[0] != '"') {
+        pu_json_compact(&b, raw);
+
+    } else if (!pu_json_unquote(&b, raw)) {
+        return -1;
+    }
+
+    value = pu_buf_written(&b);
+
+    return pu_str_has_control(value) ? -2 : (int64_t) value.len;
+}
+
+
+size_t
+pu_verified_pack(const pu_verified_t *verified, uint8_t *out, size_t size)
+{
+    pu_buf_t     b;
+    pu_packed_t  packed;
+
+    if (verified->subject.len > UINT16_MAX || verified->roles.len > UINT16_MAX
+        || verified->scopes.len > UINT16_MAX)
+    {
+        return 0;
+    }
+
+    memcpy(packed.issuer, verified->issuer, PU_FINGERPRINT_LEN);
+    memcpy(packed.key, verified->key, PU_THUMBPRINT_LEN);
+    packed.exp = verified->exp;
+    packed.nbf = verified->nbf;
+    packed.iat = verified->iat;
+    packed.subject = (uint16_t) verified->subject.len;
+    packed.roles = (uint16_t) verified->roles.len;
+    packed.scopes = (uint16_t) verified->scopes.len;
+
+    pu_buf_init(&b, out, size);
+    pu_buf_put(&b, &packed, sizeof(packed));
+    pu_buf_str(&b, verified->subject);
+    pu_buf_str(&b, verified->roles);
+    pu_buf_str(&b, verified->scopes);
+
+    return b.full ? 0 : pu_buf_written(&b).len;
+}
+
+
+int
+pu_verified_unpack(pu_verified_t *verified, const uint8_t *data, size_t len)
+{
+    pu_packed_t  packed;
+
+    if (len < sizeof(packed)) {
+        return 0;
+    }
+
+    memcpy(&packed, data, sizeof(packed));
+
+    if (len != sizeof(packed) + packed.subject + packed.roles
+               + packed.scopes)
+    {
+        return 0;
+    }
+
+    memcpy(verified->issuer, packed.issuer, PU_FINGERPRINT_LEN);
+    memcpy(verified->key, packed.key, PU_THUMBPRINT_LEN);
+    verified->exp = packed.exp;
+    verified->nbf = packed.nbf;
+    verified->iat = packed.iat;
+
+    data += sizeof(packed);
+    verified->subject = (pu_str_t) { packed.subject, data };
+    data += packed.subject;
+    verified->roles = (pu_str_t) { packed.roles, data };
+    data += packed.roles;
+    verified->scopes = (pu_str_t) { packed.scopes, data };
+
+    return 1;
+}
