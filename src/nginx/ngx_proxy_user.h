@@ -1,0 +1,89 @@
+/*
+ * ngx_proxy_user.h: what the files of this room share: the configuration.
+ *
+ * Written while a configuration is read, const in request code.
+ */
+
+#ifndef NGX_PROXY_USER_H
+#define NGX_PROXY_USER_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_http.h>
+
+#include "pu_issuer.h"
+#include "pu_policy.h"
+#include "pu_token.h"
+#include "pu_user.h"
+
+
+typedef struct ngx_proxy_user_zone_s        ngx_proxy_user_zone_t;
+typedef struct ngx_proxy_user_store_s       ngx_proxy_user_store_t;
+typedef struct ngx_proxy_user_redis_conf_s  ngx_proxy_user_redis_conf_t;
+typedef struct ngx_proxy_user_audit_s       ngx_proxy_user_audit_t;
+
+
+#define NGX_PROXY_USER_OFF       0
+#define NGX_PROXY_USER_ON        1
+#define NGX_PROXY_USER_OPTIONAL  2
+
+#define NGX_PROXY_USER_STALE     0
+#define NGX_PROXY_USER_CLOSED    1
+
+
+typedef enum {
+    NGX_PROXY_USER_BEARER = 0,
+    NGX_PROXY_USER_HEADER,
+    NGX_PROXY_USER_COOKIE,
+    NGX_PROXY_USER_QUERY
+} ngx_proxy_user_place_e;
+
+
+/* one word of proxy_user_credential */
+typedef struct {
+    ngx_proxy_user_place_e           place;
+    ngx_str_t                        name;        /* as the client sends it */
+} ngx_proxy_user_source_t;
+
+
+typedef struct {
+    pu_issuers_t                     issuers;
+    ngx_array_t                     *issuer_list; /* pu_issuer_t * */
+    ngx_proxy_user_redis_conf_t     *redis;       /* NULL: zone only */
+    size_t                           zone_size;
+    ngx_proxy_user_zone_t           *zone;        /* NULL: no issuer */
+    ngx_proxy_user_store_t          *store;       /* set in a worker */
+    ngx_int_t                        request_id;  /* variable index */
+    ngx_uint_t                       files;       /* audit, to be reopened */
+} ngx_proxy_user_main_conf_t;
+
+
+typedef struct {
+    ngx_uint_t                       enable;
+    ngx_array_t                     *roles;       /* pu_rule_t */
+    ngx_array_t                     *scopes;      /* pu_rule_t */
+    pu_policy_t                      policy;
+    ngx_array_t                     *accept;      /* ngx_str_t, then ... */
+    ngx_array_t                     *accepted;    /* const pu_issuer_t * */
+    ngx_array_t                     *sources;     /* ..._source_t */
+    ngx_str_t                        realm;
+    ngx_str_t                        challenge;   /* Bearer realm="..." */
+    ngx_uint_t                       on_unknown;
+    ngx_array_t                     *strip;       /* ngx_str_t; empty: off */
+    ngx_proxy_user_audit_t          *audit;       /* NULL: off */
+} ngx_proxy_user_loc_conf_t;
+
+
+extern ngx_module_t  ngx_proxy_user_module;
+extern ngx_module_t  ngx_proxy_user_filter_module;
+
+
+static ngx_inline pu_str_t
+ngx_proxy_user_str(const ngx_str_t *s)
+{
+    return (pu_str_t) { s->len, s->data };
+}
+
+
+#endif /* NGX_PROXY_USER_H */

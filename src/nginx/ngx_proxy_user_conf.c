@@ -1,0 +1,344 @@
+
+/*
+ * Configuration: create, merge, cross-check.
+ *
+ * A child level without its own lines inherits the parent's; a child level
+ * with lines of one kind replaces the parent's of that kind.
+ */
+
+#include "ngx_proxy_user_conf.h"
+#include "ngx_proxy_user_redis.h"
+#include "ngx_proxy_user_zone.h"
+
+
+#define NGX_PROXY_USER_ZONE_SIZE  (16 * 1024 * 1024)
+
+
+static ngx_int_t ngx_proxy_user_zone_make(ngx_conf_t *cf,
+    ngx_proxy_user_main_conf_t *mcf);
+static char *ngx_proxy_user_merge_accept(ngx_conf_t *cf,
+    ngx_proxy_user_loc_conf_t *conf, ngx_proxy_user_main_conf_t *mcf);
+static ngx_int_t ngx_proxy_user_merge_sources(ngx_conf_t *cf,
+    ngx_proxy_user_loc_conf_t *conf);
+static ngx_int_t ngx_proxy_user_merge_strip(ngx_conf_t *cf,
+    ngx_proxy_user_loc_conf_t *conf);
+static ngx_int_t ngx_proxy_user_merge_realm(ngx_conf_t *cf,
+    ngx_proxy_user_loc_conf_t *conf);
+
+
+void *
+ngx_proxy_user_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_proxy_user_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_proxy_user_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    mcf->zone_size = NGX_CONF_UNSET_SIZE;
+
+    mcf->issuer_list = ngx_array_create(cf->pool, 2, sizeof(pu_issuer_t *));
+    if (mcf->issuer_list == NULL) {
+        return NULL;
+    }
+
+    return mcf;
+}
+
+
+char *
+ngx_proxy_user_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_proxy_user_main_conf_t *mcf = conf;
+
+    ngx_uint_t     i;
+    pu_issuer_t  **issuer;
+
+    ngx_conf_init_size_value(mcf->zone_size, NGX_PROXY_USER_ZONE_SIZE);
+
+    issuer = mcf->issuer_list->elts;
+
+    mcf->issuers.n = mcf->issuer_list->nelts;
+    mcf->issuers.items = (const pu_issuer_t *const *) issuer;
+
+    if (mcf->issuers.n == 0) {
+        return NGX_CONF_OK;
+    }
+
+    for (i = 0; i < mcf->issuers.n; i++) {
+
+        if (mcf->redis == NULL && !issuer[i]->jit) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "\"provision known\" without "
+                               "\"proxy_user_redis\" lets nobody in: there "
+                               "is no way to make a user");
+        }
+    }
+
+    return ngx_proxy_user_zone_make(cf, mcf) == NGX_OK ? NGX_CONF_OK
+                                                       : NGX_CONF_ERROR;
+}
+
+
+/* What the users come from names the zone. */
+
+static ngx_int_t
+ngx_proxy_user_zone_make(ngx_conf_t *cf, ngx_proxy_user_main_conf_t *mcf)
+{
+    u_char     *p;
+    ngx_str_t   store;
+
+    ngx_str_set(&store, "zone only");
+
+    if (mcf->redis) {
+        store.len = mcf->redis->url.len + mcf->redis->prefix.len + 1;
+
+        p = ngx_pnalloc(cf->pool, store.len);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        store.data = p;
+        (void) ngx_sprintf(p, "%V %V", &mcf->redis->url, &mcf->redis->prefix);
+    }
+
+    mcf->zone = ngx_proxy_user_zone_add(cf, mcf->zone_size, &store);
+
+    return mcf->zone ? NGX_OK : NGX_ERROR;
+}
+
+
+void *
+ngx_proxy_user_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_proxy_user_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_proxy_user_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    conf->enable = NGX_CONF_UNSET_UINT;
+    conf->roles = NGX_CONF_UNSET_PTR;
+    conf->scopes = NGX_CONF_UNSET_PTR;
+    conf->accept = NGX_CONF_UNSET_PTR;
+    conf->sources = NGX_CONF_UNSET_PTR;
+    conf->on_unknown = NGX_CONF_UNSET_UINT;
+    conf->strip = NGX_CONF_UNSET_PTR;
+    conf->audit = NGX_CONF_UNSET_PTR;
+
+    return conf;
+}
+
+
+char *
+ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_proxy_user_loc_conf_t *prev = parent;
+    ngx_proxy_user_loc_conf_t *conf = child;
+
+    char                        *rv;
+    ngx_uint_t                   own;
+    ngx_http_core_loc_conf_t    *clcf;
+    ngx_proxy_user_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_proxy_user_module);
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    own = conf->roles != NGX_CONF_UNSET_PTR
+          || conf->scopes != NGX_CONF_UNSET_PTR;
+
+    ngx_conf_merge_uint_value(conf->enable, prev->enable,
+                              NGX_PROXY_USER_OFF);
+    ngx_conf_merge_uint_value(conf->on_unknown, prev->on_unknown,
+                              NGX_PROXY_USER_STALE);
+    ngx_conf_merge_ptr_value(conf->roles, prev->roles, NULL);
+    ngx_conf_merge_ptr_value(conf->scopes, prev->scopes, NULL);
+    ngx_conf_merge_ptr_value(conf->accept, prev->accept, NULL);
+    ngx_conf_merge_ptr_value(conf->sources, prev->sources, NULL);
+    ngx_conf_merge_ptr_value(conf->strip, prev->strip, NULL);
+    ngx_conf_merge_ptr_value(conf->audit, prev->audit, NULL);
+
+    if (conf->realm.data == NULL) {
+        conf->realm = prev->realm;
+    }
+
+    if (conf->roles) {
+        conf->policy.nroles = conf->roles->nelts;
+        conf->policy.roles = conf->roles->elts;
+    }
+
+    if (conf->scopes) {
+        conf->policy.nscopes = conf->scopes->nelts;
+        conf->policy.scopes = conf->scopes->elts;
+    }
+
+    if (ngx_proxy_user_merge_sources(cf, conf) != NGX_OK
+        || ngx_proxy_user_merge_strip(cf, conf) != NGX_OK
+        || ngx_proxy_user_merge_realm(cf, conf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    rv = ngx_proxy_user_merge_accept(cf, conf, mcf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (conf->enable != NGX_PROXY_USER_OFF && mcf->issuers.n == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"proxy_user\" needs a \"proxy_user_issuer\": "
+                           "without one no token can be checked");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->enable == NGX_PROXY_USER_OFF && own && clcf->name.len) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "location \"%V\" has \"proxy_user_role\" or "
+                           "\"proxy_user_scope\" but \"proxy_user\" is off "
+                           "there: everybody is let in", &clcf->name);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_proxy_user_merge_accept(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf,
+    ngx_proxy_user_main_conf_t *mcf)
+{
+    ngx_str_t           *name;
+    ngx_uint_t           i, n;
+    const pu_issuer_t  **issuer;
+
+    if (conf->accept == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    conf->accepted = ngx_array_create(cf->pool, conf->accept->nelts,
+                                      sizeof(pu_issuer_t *));
+    if (conf->accepted == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    name = conf->accept->elts;
+
+    for (i = 0; i < conf->accept->nelts; i++) {
+
+        for (n = 0; n < mcf->issuers.n; n++) {
+            if (pu_str_eq(mcf->issuers.items[n]->name,
+                          ngx_proxy_user_str(&name[i])))
+            {
+                break;
+            }
+        }
+
+        if (n == mcf->issuers.n) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"proxy_user_accept\" has the value \"%V\", "
+                               "allowed are names of \"proxy_user_issuer\" "
+                               "blocks", &name[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        issuer = ngx_array_push(conf->accepted);
+        if (issuer == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *issuer = mcf->issuers.items[n];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_proxy_user_merge_sources(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf)
+{
+    ngx_proxy_user_source_t  *source;
+
+    if (conf->sources) {
+        return NGX_OK;
+    }
+
+    conf->sources = ngx_array_create(cf->pool, 1,
+                                     sizeof(ngx_proxy_user_source_t));
+    if (conf->sources == NULL) {
+        return NGX_ERROR;
+    }
+
+    source = ngx_array_push(conf->sources);
+    if (source == NULL) {
+        return NGX_ERROR;
+    }
+
+    source->place = NGX_PROXY_USER_BEARER;
+    ngx_str_null(&source->name);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_proxy_user_merge_strip(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf)
+{
+    ngx_str_t  *prefix;
+
+    if (conf->strip) {
+        return NGX_OK;
+    }
+
+    conf->strip = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
+    if (conf->strip == NULL) {
+        return NGX_ERROR;
+    }
+
+    prefix = ngx_array_push(conf->strip);
+    if (prefix == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(prefix, "x-proxy-user");
+
+    return NGX_OK;
+}
+
+
+/* The start of every challenge: the realm as a quoted-string (RFC 9110). */
+
+static ngx_int_t
+ngx_proxy_user_merge_realm(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf)
+{
+    u_char                    *p;
+    size_t                     i;
+    ngx_str_t                  realm;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+
+    realm = conf->realm.data ? conf->realm : cscf->server_name;
+
+    p = ngx_pnalloc(cf->pool, sizeof("Bearer realm=\"\"") + 2 * realm.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    conf->challenge.data = p;
+    p = ngx_cpymem(p, "Bearer realm=\"", sizeof("Bearer realm=\"") - 1);
+
+    for (i = 0; i < realm.len; i++) {
+
+        if (realm.data[i] == '"' || realm.data[i] == '\\') {
+            *p++ = '\\';
+        }
+
+        *p++ = realm.data[i];
+    }
+
+    *p++ = '"';
+    conf->challenge.len = p - conf->challenge.data;
+
+    return NGX_OK;
+}

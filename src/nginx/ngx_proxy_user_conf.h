@@ -1,0 +1,48 @@
+/*
+ * Configuration: create, merge, cross-check; the directives' setters.
+ *
+ * Everything here runs while a configuration is read, in the master.
+ */
+
+#ifndef NGX_PROXY_USER_CONF_H
+#define NGX_PROXY_USER_CONF_H
+
+#include "ngx_proxy_user.h"
+
+
+void *ngx_proxy_user_create_main_conf(ngx_conf_t *cf);
+char *ngx_proxy_user_init_main_conf(ngx_conf_t *cf, void *conf);
+void *ngx_proxy_user_create_loc_conf(ngx_conf_t *cf);
+char *ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+/* http level */
+char *ngx_proxy_user_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_proxy_user_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_proxy_user_issuer_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* http, server, location, limit_except */
+char *ngx_proxy_user_enum_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_proxy_user_rule_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_proxy_user_accept_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_proxy_user_credential_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_proxy_user_realm_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_proxy_user_strip_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_proxy_user_audit_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* words of proxy_user and proxy_user_on_unknown */
+extern ngx_conf_enum_t  ngx_proxy_user_enable[];
+extern ngx_conf_enum_t  ngx_proxy_user_on_unknown[];
+
+
+#endif /* NGX_PROXY_USER_CONF_H */

@@ -1,0 +1,263 @@
+
+/*
+ * Where a credential may stand in a request; see the header.
+ */
+
+#include "ngx_proxy_user_credential.h"
+
+
+static pu_reason_t ngx_proxy_user_bearer(ngx_http_request_t *r,
+    ngx_proxy_user_credential_t *credential);
+static ngx_uint_t ngx_proxy_user_scheme(const ngx_str_t *value,
+    const char *scheme, ngx_str_t *rest);
+static ngx_uint_t ngx_proxy_user_header(ngx_http_request_t *r,
+    const ngx_str_t *name, ngx_str_t *value);
+static ngx_uint_t ngx_proxy_user_cookie(ngx_http_request_t *r,
+    const ngx_str_t *name, ngx_str_t *value);
+static ngx_uint_t ngx_proxy_user_pairs(ngx_str_t text, u_char separator,
+    const ngx_str_t *name, ngx_str_t *value);
+
+
+static const ngx_str_t  ngx_proxy_user_dpop = ngx_string("DPoP");
+static const ngx_str_t  ngx_proxy_user_cookies = ngx_string("Cookie");
+
+
+pu_reason_t
+ngx_proxy_user_credential(ngx_http_request_t *r,
+    const ngx_proxy_user_loc_conf_t *conf,
+    ngx_proxy_user_credential_t *credential)
+{
+    ngx_str_t                       proof, token;
+    ngx_uint_t                      i, n, total;
+    pu_reason_t                     reason;
+    const ngx_proxy_user_source_t  *source;
+
+    total = 0;
+    reason = PU_NO_CREDENTIAL;
+    credential->source = NULL;
+    credential->dpop = 0;
+
+    source = conf->sources->elts;
+
+    for (i = 0; i < conf->sources->nelts; i++) {
+        n = 0;
+
+        switch (source[i].place) {
+
+        case NGX_PROXY_USER_BEARER:
+            reason = ngx_proxy_user_bearer(r, credential);
+            n = (reason != PU_NO_CREDENTIAL);
+            token = credential->token;
+
+            if (ngx_proxy_user_header(r, &ngx_proxy_user_dpop, &proof) > 1) {
+                return PU_CREDENTIAL_AMBIGUOUS;
+            }
+
+            break;
+
+        case NGX_PROXY_USER_HEADER:
+            n = ngx_proxy_user_header(r, &source[i].name, &token);
+            break;
+
+        case NGX_PROXY_USER_COOKIE:
+            n = ngx_proxy_user_cookie(r, &source[i].name, &token);
+            break;
+
+        case NGX_PROXY_USER_QUERY:
+            n = ngx_proxy_user_pairs(r->args, '&', &source[i].name, &token);
+            break;
+        }
+
+        if (n) {
+            credential->source = &source[i];
+            credential->token = token;
+            total += n;
+        }
+    }
+
+    if (total == 0) {
+        return PU_NO_CREDENTIAL;
+    }
+
+    if (total > 1) {
+        return PU_CREDENTIAL_AMBIGUOUS;
+    }
+
+    return (credential->source->place == NGX_PROXY_USER_BEARER) ? reason
+                                                                : PU_OK;
+}
+
+
+static pu_reason_t
+ngx_proxy_user_bearer(ngx_http_request_t *r,
+    ngx_proxy_user_credential_t *credential)
+{
+    size_t            i;
+    ngx_str_t         rest;
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.authorization;
+
+    if (h == NULL) {
+        return PU_NO_CREDENTIAL;
+    }
+
+    if (!ngx_proxy_user_scheme(&h->value, "bearer", &rest)) {
+
+        if (!ngx_proxy_user_scheme(&h->value, "dpop", &rest)) {
+            return PU_NO_CREDENTIAL;
+        }
+
+        credential->dpop = 1;
+    }
+
+    for (i = 0; i < rest.len; i++) {
+
+        if (rest.data[i] == ' ' || rest.data[i] == '\t'
+            || rest.data[i] == ',')
+        {
+            return PU_CREDENTIAL_MALFORMED;
+        }
+    }
+
+    credential->token = rest;
+
+    return rest.len ? PU_OK : PU_CREDENTIAL_MALFORMED;
+}
+
+
+/* RFC 9110 section 11.1: the scheme without regard to case, one space. */
+
+static ngx_uint_t
+ngx_proxy_user_scheme(const ngx_str_t *value, const char *scheme,
+    ngx_str_t *rest)
+{
+    size_t  len;
+
+    len = ngx_strlen(scheme);
+
+    if (value->len < len
+        || ngx_strncasecmp(value->data, (u_char *) scheme, len) != 0)
+    {
+        return 0;
+    }
+
+    rest->data = value->data + len;
+    rest->len = value->len - len;
+
+    if (rest->len && rest->data[0] == ' ') {
+        rest->data++;
+        rest->len--;
+        return 1;
+    }
+
+    /* a tab stays in "rest" and is found there */
+
+    return rest->len == 0 || rest->data[0] == '\t';
+}
+
+
+/* How often the header is there; *value is the last one's. */
+
+static ngx_uint_t
+ngx_proxy_user_header(ngx_http_request_t *r, const ngx_str_t *name,
+    ngx_str_t *value)
+{
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    n = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len == name->len
+                && ngx_strncasecmp(h[i].key.data, name->data, name->len)
+                   == 0)
+            {
+                *value = h[i].value;
+                n++;
+            }
+        }
+    }
+
+    return n;
+}
+
+
+static ngx_uint_t
+ngx_proxy_user_cookie(ngx_http_request_t *r, const ngx_str_t *name,
+    ngx_str_t *value)
+{
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    n = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len == ngx_proxy_user_cookies.len
+                && ngx_strncasecmp(h[i].key.data,
+                                   ngx_proxy_user_cookies.data,
+                                   ngx_proxy_user_cookies.len)
+                   == 0)
+            {
+                n += ngx_proxy_user_pairs(h[i].value, ';', name, value);
+            }
+        }
+    }
+
+    return n;
+}
+
+
+/*
+ * name=value pairs of a cookie or of the arguments: how often this name is
+ * there.  Names and values are compared and taken as they stand: a token needs
+ * no decoding, what needs it is no token.
+ */
+
+static ngx_uint_t
+ngx_proxy_user_pairs(ngx_str_t text, u_char separator, const ngx_str_t *name,
+    ngx_str_t *value)
+{
+    u_char      *p, *end, *last, *equals;
+    ngx_uint_t   n;
+
+    n = 0;
+    p = text.data;
+    last = text.data + text.len;
+
+    while (p < last) {
+        end = ngx_strlchr(p, last, separator);
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        while (p < end && *p == ' ') {
+            p++;
+        }
+
+        equals = ngx_strlchr(p, end, '=');
+
+        if (equals && (size_t) (equals - p) == name->len
+            && ngx_memcmp(p, name->data, name->len) == 0)
+        {
+            value->data = equals + 1;
+            value->len = end - value->data;
+            n++;
+        }
+
+        p = end + 1;
+    }
+
+    return n;
+}

@@ -1,0 +1,563 @@
+
+/*
+ * The directives' setters: words -> configuration, or one sentence that names
+ * the directive, the value and what is allowed.
+ */
+
+#include "ngx_proxy_user_conf.h"
+#include "ngx_proxy_user_audit.h"
+#include "ngx_proxy_user_redis.h"
+#include "ngx_proxy_user_strip.h"
+#include "ngx_proxy_user_zone.h"
+
+
+static char *ngx_proxy_user_issuer_line(ngx_conf_t *cf, ngx_command_t *dummy,
+    void *conf);
+static void ngx_proxy_user_issuer_cleanup(void *data);
+static void ngx_proxy_user_issuer_warn(void *data, const char *sentence);
+static ngx_int_t ngx_proxy_user_where(ngx_conf_t *cf, pu_str_t *where);
+static char *ngx_proxy_user_source(ngx_conf_t *cf, ngx_str_t *word,
+    ngx_proxy_user_source_t *source);
+
+
+ngx_conf_enum_t  ngx_proxy_user_enable[] = {
+    { ngx_string("on"), NGX_PROXY_USER_ON },
+    { ngx_string("optional"), NGX_PROXY_USER_OPTIONAL },
+    { ngx_string("off"), NGX_PROXY_USER_OFF },
+    { ngx_null_string, 0 }
+};
+
+
+ngx_conf_enum_t  ngx_proxy_user_on_unknown[] = {
+    { ngx_string("closed"), NGX_PROXY_USER_CLOSED },
+    { ngx_string("stale"), NGX_PROXY_USER_STALE },
+    { ngx_null_string, 0 }
+};
+
+
+/* nginx's own enum slot does not tell what would have been allowed */
+
+char *
+ngx_proxy_user_enum_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    ngx_str_t        *words, allowed;
+    ngx_uint_t       *slot, i;
+    u_char            text[64];
+    ngx_conf_enum_t  *e;
+
+    slot = (ngx_uint_t *) (p + cmd->offset);
+    words = cf->args->elts;
+    e = cmd->post;
+
+    if (*slot != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    allowed.data = text;
+    allowed.len = 0;
+
+    for (i = 0; e[i].name.len; i++) {
+
+        if (e[i].name.len == words[1].len
+            && ngx_memcmp(e[i].name.data, words[1].data, words[1].len) == 0)
+        {
+            *slot = e[i].value;
+            return NGX_CONF_OK;
+        }
+
+        allowed.len = ngx_snprintf(text + allowed.len,
+                                   sizeof(text) - allowed.len, "%s%V",
+                                   i ? ", " : "", &e[i].name)
+                      - text;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" has the value \"%V\", allowed are %V",
+                       &cmd->name, &words[1], &allowed);
+
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_proxy_user_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_proxy_user_main_conf_t *mcf = conf;
+
+    ssize_t     size;
+    ngx_str_t  *words;
+
+    if (mcf->zone_size != NGX_CONF_UNSET_SIZE) {
+        return "is duplicate";
+    }
+
+    words = cf->args->elts;
+    size = ngx_parse_size(&words[1]);
+
+    if (size == NGX_ERROR || size < (ssize_t) (8 * ngx_pagesize)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"proxy_user_zone\" has the size \"%V\", allowed "
+                           "is a size from %uz bytes", &words[1],
+                           8 * ngx_pagesize);
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->zone_size = size;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_proxy_user_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_proxy_user_main_conf_t *mcf = conf;
+
+    if (mcf->redis) {
+        return "is duplicate";
+    }
+
+    return ngx_proxy_user_redis_parse(cf, &mcf->redis);
+}
+
+
+char *
+ngx_proxy_user_issuer_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_proxy_user_main_conf_t *mcf = conf;
+
+    char                 *rv, err[PU_ERROR_SIZE];
+    ngx_str_t            *words;
+    ngx_conf_t            save;
+    ngx_uint_t            i;
+    pu_issuer_t          *issuer, **slot;
+    ngx_pool_cleanup_t   *cln;
+
+    words = cf->args->elts;
+
+    issuer = pu_issuer_new(ngx_proxy_user_str(&words[1]));
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+
+    if (issuer == NULL || cln == NULL) {
+        pu_issuer_free(issuer);
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_proxy_user_issuer_cleanup;
+    cln->data = issuer;
+
+    save = *cf;
+    cf->handler = ngx_proxy_user_issuer_line;
+    cf->handler_conf = (char *) issuer;
+
+    rv = ngx_conf_parse(cf, NULL);
+
+    *cf = save;
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (!pu_issuer_finish(issuer, err)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"proxy_user_issuer %*s\": %s",
+                           issuer->name.len, issuer->name.data, err);
+        return NGX_CONF_ERROR;
+    }
+
+    slot = mcf->issuer_list->elts;
+
+    for (i = 0; i < mcf->issuer_list->nelts; i++) {
+
+        if (pu_str_eq(slot[i]->name, issuer->name)) {
+            return "has a name that another one has";
+        }
+
+        if (pu_str_eq(slot[i]->url, issuer->url)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"proxy_user_issuer\" has the \"issuer\" "
+                               "\"%*s\", which another one has",
+                               issuer->url.len, issuer->url.data);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    slot = ngx_array_push(mcf->issuer_list);
+    if (slot == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *slot = issuer;
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_proxy_user_issuer_cleanup(void *data)
+{
+    pu_issuer_free(data);
+}
+
+
+/* One directive of the block; its words go to the core as they are. */
+
+static char *
+ngx_proxy_user_issuer_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
+{
+    pu_issuer_t *issuer = conf;
+
+    char         err[PU_ERROR_SIZE];
+    pu_str_t    *list;
+    ngx_str_t   *words;
+    ngx_uint_t   i;
+
+    words = cf->args->elts;
+
+    list = ngx_palloc(cf->pool, cf->args->nelts * sizeof(pu_str_t));
+    if (list == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts == 2
+        && pu_issuer_is_file(ngx_proxy_user_str(&words[0]))
+        && ngx_conf_full_name(cf->cycle, &words[1], 1) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 0; i < cf->args->nelts; i++) {
+        list[i] = ngx_proxy_user_str(&words[i]);
+    }
+
+    if (!pu_issuer_set(issuer, list, cf->args->nelts,
+                       ngx_proxy_user_issuer_warn, cf, err))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", err);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_proxy_user_issuer_warn(void *data, const char *sentence)
+{
+    ngx_conf_t *cf = data;
+
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "%s", sentence);
+}
+
+
+/* proxy_user_role and proxy_user_scope */
+
+char *
+ngx_proxy_user_rule_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    char          err[PU_ERROR_SIZE];
+    pu_str_t     *list;
+    pu_rule_t    *rule;
+    ngx_str_t    *words;
+    ngx_uint_t    i, n, roles;
+    ngx_array_t **slot;
+
+    slot = (ngx_array_t **) (p + cmd->offset);
+    roles = (cmd->offset == offsetof(ngx_proxy_user_loc_conf_t, roles));
+
+    if (*slot == NGX_CONF_UNSET_PTR) {
+        *slot = ngx_array_create(cf->pool, 4, sizeof(pu_rule_t));
+        if (*slot == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    rule = ngx_array_push(*slot);
+    if (rule == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(rule, sizeof(pu_rule_t));
+
+    words = cf->args->elts;
+    n = cf->args->nelts - 1;
+
+    list = ngx_palloc(cf->pool, n * sizeof(pu_str_t));
+    rule->words = ngx_palloc(cf->pool, n * sizeof(pu_str_t));
+
+    if (list == NULL || rule->words == NULL
+        || ngx_proxy_user_where(cf, &rule->where) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        list[i] = ngx_proxy_user_str(&words[i + 1]);
+    }
+
+    if (!pu_rule_read(rule, list, n, roles, (char *) cmd->name.data, err)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", err);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_proxy_user_where(ngx_conf_t *cf, pu_str_t *where)
+{
+    u_char     *p;
+    ngx_str_t  *name;
+
+    name = &cf->conf_file->file.name;
+
+    p = ngx_pnalloc(cf->pool, name->len + 1 + NGX_INT_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    where->data = p;
+    where->len = ngx_sprintf(p, "%V:%ui", name, cf->conf_file->line) - p;
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_proxy_user_accept_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_proxy_user_loc_conf_t *lcf = conf;
+
+    ngx_str_t   *words, *name;
+    ngx_uint_t   i;
+
+    if (lcf->accept != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    lcf->accept = ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
+    if (lcf->accept == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    words = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        name = ngx_array_push(lcf->accept);
+        if (name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *name = words[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_proxy_user_credential_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_proxy_user_loc_conf_t *lcf = conf;
+
+    ngx_str_t                *words;
+    ngx_uint_t                i, n;
+    ngx_proxy_user_source_t  *source, *others;
+
+    if (lcf->sources != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    lcf->sources = ngx_array_create(cf->pool, 2,
+                                    sizeof(ngx_proxy_user_source_t));
+    if (lcf->sources == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    words = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        source = ngx_array_push(lcf->sources);
+        if (source == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_proxy_user_source(cf, &words[i], source) != NGX_CONF_OK) {
+            return NGX_CONF_ERROR;
+        }
+
+        others = lcf->sources->elts;
+
+        for (n = 0; n + 1 < lcf->sources->nelts; n++) {
+
+            if (others[n].place == source->place
+                && others[n].name.len == source->name.len
+                && ngx_strncasecmp(others[n].name.data, source->name.data,
+                                   source->name.len)
+                   == 0)
+            {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "\"proxy_user_credential\" has \"%V\" "
+                                   "twice", &words[i]);
+                return NGX_CONF_ERROR;
+            }
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_proxy_user_source(ngx_conf_t *cf, ngx_str_t *word,
+    ngx_proxy_user_source_t *source)
+{
+    size_t                                skip;
+    ngx_uint_t                            i;
+    static const ngx_proxy_user_source_t  places[] = {
+        { NGX_PROXY_USER_HEADER, ngx_string("header=") },
+        { NGX_PROXY_USER_COOKIE, ngx_string("cookie=") },
+        { NGX_PROXY_USER_QUERY, ngx_string("query=") }
+    };
+
+    if (ngx_strcmp(word->data, "bearer") == 0) {
+        source->place = NGX_PROXY_USER_BEARER;
+        ngx_str_null(&source->name);
+        return NGX_CONF_OK;
+    }
+
+    for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        skip = places[i].name.len;
+
+        if (word->len > skip
+            && ngx_strncmp(word->data, places[i].name.data, skip) == 0)
+        {
+            source->place = places[i].place;
+            source->name.data = word->data + skip;
+            source->name.len = word->len - skip;
+
+            if (source->place == NGX_PROXY_USER_HEADER
+                && source->name.len == sizeof("Authorization") - 1
+                && ngx_strncasecmp(source->name.data,
+                                   (u_char *) "Authorization",
+                                   source->name.len)
+                   == 0)
+            {
+                break;
+            }
+
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"proxy_user_credential\" has the value \"%V\", "
+                       "allowed are bearer (the Authorization header), "
+                       "header=Name, cookie=name and query=name", word);
+
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_proxy_user_realm_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_proxy_user_loc_conf_t *lcf = conf;
+
+    ngx_str_t  *words;
+
+    if (lcf->realm.data) {
+        return "is duplicate";
+    }
+
+    words = cf->args->elts;
+
+    if (pu_str_has_control(ngx_proxy_user_str(&words[1]))
+        || words[1].len > 255)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"proxy_user_realm\" has a value that is too "
+                           "long or has control characters, allowed are at "
+                           "most 255 others");
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->realm = words[1];
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_proxy_user_strip_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_proxy_user_loc_conf_t *lcf = conf;
+
+    ngx_str_t   *words, *prefix;
+    ngx_uint_t   i;
+
+    if (lcf->strip != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    words = cf->args->elts;
+
+    lcf->strip = ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
+    if (lcf->strip == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts == 2 && ngx_strcmp(words[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        prefix = ngx_array_push(lcf->strip);
+        if (prefix == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *prefix = words[i];
+        ngx_proxy_user_strip_fold(prefix);
+
+        if (prefix->len == 0
+            || ngx_proxy_user_strip_reserved(prefix)
+            || ngx_strcmp(prefix->data, "off") == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"proxy_user_strip\" has the prefix \"%V\", "
+                               "allowed are prefixes of headers that nginx "
+                               "and this module do not need themselves, or "
+                               "\"off\" alone", &words[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_proxy_user_audit_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_proxy_user_loc_conf_t *lcf = conf;
+
+    if (lcf->audit != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    return ngx_proxy_user_audit_parse(cf, &lcf->audit);
+}

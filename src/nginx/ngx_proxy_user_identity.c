@@ -1,0 +1,205 @@
+
+/*
+ * What is known of a request; see the header.
+ */
+
+#include "ngx_proxy_user_identity.h"
+
+
+#define NGX_PROXY_USER_HANDLE_SHOWN  16
+
+
+static void ngx_proxy_user_identity_cleanup(void *data);
+static void ngx_proxy_user_identity_leave(void *data);
+static ngx_proxy_user_identity_t *ngx_proxy_user_identity_search(
+    ngx_http_request_t *r);
+static void ngx_proxy_user_identity_client(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id);
+
+
+ngx_proxy_user_identity_t *
+ngx_proxy_user_identity_get(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t         *cln;
+    ngx_http_cleanup_t         *leave;
+    ngx_proxy_user_identity_t  *id;
+
+    id = r->internal ? ngx_proxy_user_identity_search(r) : NULL;
+
+    if (id) {
+        return id;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_proxy_user_identity_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    id = cln->data;
+    ngx_memzero(id, sizeof(ngx_proxy_user_identity_t));
+
+    id->request = r;
+    ngx_proxy_user_identity_client(r, id);
+
+    cln->handler = ngx_proxy_user_identity_cleanup;
+
+    /* runs before the log phase, the pool's cleanups run after it */
+
+    leave = ngx_http_cleanup_add(r, 0);
+    if (leave == NULL) {
+        return NULL;
+    }
+
+    leave->handler = ngx_proxy_user_identity_leave;
+    leave->data = id;
+
+    return id;
+}
+
+
+/* Its address is the mark by which the record is found. */
+
+static void
+ngx_proxy_user_identity_cleanup(void *data)
+{
+    ngx_proxy_user_identity_t *id = data;
+
+    ngx_proxy_user_store_detach(&id->waiter);
+}
+
+
+static void
+ngx_proxy_user_identity_leave(void *data)
+{
+    ngx_proxy_user_identity_t *id = data;
+
+    ngx_proxy_user_store_detach(&id->waiter);
+    id->logging = 1;
+}
+
+
+static ngx_proxy_user_identity_t *
+ngx_proxy_user_identity_search(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler == ngx_proxy_user_identity_cleanup) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_proxy_user_identity_t *
+ngx_proxy_user_identity_find(ngx_http_request_t *r)
+{
+    ngx_proxy_user_identity_t  *id;
+
+    id = ngx_http_get_module_ctx(r->main, ngx_proxy_user_module);
+
+    return id ? id : ngx_proxy_user_identity_search(r->main);
+}
+
+
+static void
+ngx_proxy_user_identity_client(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id)
+{
+    size_t  i;
+
+    id->method = r->method_name;
+    id->host = r->headers_in.server;
+    id->uri = r->unparsed_uri;
+
+    for (i = 0; i < id->uri.len; i++) {
+
+        if (id->uri.data[i] == '?' || id->uri.data[i] == '#') {
+            id->uri.len = i;
+            break;
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_proxy_user_identity_user(ngx_proxy_user_identity_t *id,
+    const ngx_proxy_user_record_t *record)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(id->request->pool, record->user_len + PU_USER_ID_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, record->user, record->user_len);
+
+    if (!pu_user_unpack(&id->user, p, record->user_len)) {
+        return NGX_ERROR;
+    }
+
+    p += record->user_len;
+    ngx_memcpy(p, record->id, PU_USER_ID_LEN);
+
+    id->user.id = (pu_str_t) { PU_USER_ID_LEN, p };
+    id->found = 1;
+
+    return NGX_OK;
+}
+
+
+const ngx_proxy_user_decision_t *
+ngx_proxy_user_identity_decision(const ngx_proxy_user_identity_t *id)
+{
+    if (id->refused.verdict != NGX_PROXY_USER_UNDECIDED) {
+        return &id->refused;
+    }
+
+    if (id->last.verdict != NGX_PROXY_USER_UNDECIDED) {
+        return &id->last;
+    }
+
+    return NULL;
+}
+
+
+ngx_uint_t
+ngx_proxy_user_identity_shown(const ngx_proxy_user_identity_t *id)
+{
+    return id->judged && id->proof == PU_OK
+           && (id->logging || !id->hidden);
+}
+
+
+pu_str_t
+ngx_proxy_user_verdict_word(ngx_proxy_user_verdict_e verdict)
+{
+    static const char *const  words[] = {
+        "", "allow", "deny", "unknown", "anonymous"
+    };
+
+    return pu_str(words[verdict]);
+}
+
+
+pu_str_t
+ngx_proxy_user_cache_word(ngx_proxy_user_cache_e cache)
+{
+    static const char *const  words[] = { "", "hit", "miss", "stale" };
+
+    return pu_str(words[cache]);
+}
+
+
+size_t
+ngx_proxy_user_identity_handle(const ngx_proxy_user_identity_t *id,
+    u_char *out)
+{
+    (void) pu_handle_text((char *) out, PU_HANDLE_SUB, id->handle);
+
+    return sizeof("sub:") - 1 + NGX_PROXY_USER_HANDLE_SHOWN;
+}

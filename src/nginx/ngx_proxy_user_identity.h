@@ -1,0 +1,112 @@
+/*
+ * What is known of a request: its credential, its user, its decisions.
+ *
+ * Lives in the request's pool and is found by a pool cleanup, so it outlives
+ * internal redirects, which zero every module's context, and is still there
+ * in the log phase.
+ */
+
+#ifndef NGX_PROXY_USER_IDENTITY_H
+#define NGX_PROXY_USER_IDENTITY_H
+
+#include "ngx_proxy_user.h"
+#include "ngx_proxy_user_store.h"
+
+
+typedef enum {
+    NGX_PROXY_USER_UNDECIDED = 0,
+    NGX_PROXY_USER_ALLOW,
+    NGX_PROXY_USER_DENY,
+    NGX_PROXY_USER_UNKNOWN,
+    NGX_PROXY_USER_ANONYMOUS
+} ngx_proxy_user_verdict_e;
+
+
+typedef struct {
+    ngx_proxy_user_verdict_e          verdict;
+    pu_reason_t                       reason;
+    const pu_rule_t                  *rule;     /* NULL: no line decided */
+    pu_str_t                          roles;    /* in force, sets */
+    pu_str_t                          scopes;
+    const ngx_proxy_user_loc_conf_t  *conf;
+    ngx_str_t                         location;
+} ngx_proxy_user_decision_t;
+
+
+typedef struct {
+    ngx_http_request_t               *request;
+
+    /* as the client sent them, whatever a redirect made of them */
+    ngx_str_t                         method;
+    ngx_str_t                         uri;      /* without arguments */
+    ngx_str_t                         host;
+
+    /* the credential */
+    ngx_proxy_user_source_t           source;
+    ngx_str_t                         token;
+    unsigned                          dpop:1;   /* by the scheme DPoP */
+    unsigned                          judged:1; /* "proof" is about it */
+    pu_reason_t                       proof;    /* PU_OK: proven */
+    const pu_issuer_t                *issuer;
+    pu_verified_t                     verified;
+    u_char                            handle[PU_SHA256_LEN];
+
+    /* the user */
+    pu_user_t                         user;
+    unsigned                          found:1;
+    pu_reason_t                       store;    /* when it is not found */
+    ngx_proxy_user_cache_e            cache;
+    ngx_proxy_user_cache_e            token_cache;
+    ngx_proxy_user_waiter_t           waiter;
+    unsigned                          waiting:1;
+
+    /* for a user who is made now */
+    unsigned                          described:1;
+    unsigned                          service:1;
+    pu_str_t                          display;
+
+    /* decisions: the last, and the first that was not "allow" */
+    ngx_proxy_user_decision_t         last;
+    ngx_proxy_user_decision_t         refused;
+    uint64_t                          begun;    /* us */
+    uint64_t                          spent;    /* us */
+
+    ngx_table_elt_t                  *challenge;
+    unsigned                          hidden:1; /* from who answers */
+    unsigned                          logging:1;
+} ngx_proxy_user_identity_t;
+
+
+/* The identity of the request, made when there is none; NULL: no memory. */
+ngx_proxy_user_identity_t *ngx_proxy_user_identity_get(
+    ngx_http_request_t *r);
+
+/* The identity of the main request, or NULL. */
+ngx_proxy_user_identity_t *ngx_proxy_user_identity_find(
+    ngx_http_request_t *r);
+
+/* A copy of the user's record in the request's pool. */
+ngx_int_t ngx_proxy_user_identity_user(ngx_proxy_user_identity_t *id,
+    const ngx_proxy_user_record_t *record);
+
+/* The decision the audit line tells, or NULL: none was made. */
+const ngx_proxy_user_decision_t *ngx_proxy_user_identity_decision(
+    const ngx_proxy_user_identity_t *id);
+
+/*
+ * May the identity be told? Not while somebody else answers a request that
+ * was not allowed: a backend must not meet a refused user by name.
+ */
+ngx_uint_t ngx_proxy_user_identity_shown(
+    const ngx_proxy_user_identity_t *id);
+
+/* Words for variables and the audit line; static. */
+pu_str_t ngx_proxy_user_verdict_word(ngx_proxy_user_verdict_e verdict);
+pu_str_t ngx_proxy_user_cache_word(ngx_proxy_user_cache_e cache);
+
+/* "sub:" and the start of the digest, into PU_HANDLE_TEXT_MAX bytes. */
+size_t ngx_proxy_user_identity_handle(const ngx_proxy_user_identity_t *id,
+    u_char *out);
+
+
+#endif /* NGX_PROXY_USER_IDENTITY_H */

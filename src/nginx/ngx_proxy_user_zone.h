@@ -1,0 +1,141 @@
+/*
+ * The shared memory: verified tokens, handles, users, "no such user" and
+ * tombstones, with the bookkeeping of the change log.
+ *
+ * Every entry is a chain of small chunks of one arena, so a record of any
+ * length fits whatever was there before, and "full" means that the least
+ * recently used goes.  Each kind has a budget it may exceed only while nobody
+ * else needs the room: random tokens cannot push real users out.
+ *
+ * Copy in, copy out: no pointer into the zone leaves this file.  Every
+ * function takes the lock itself, runs a bounded time under it, allocates
+ * nothing, logs nothing and calls nobody back.  A worker killed under the lock
+ * leaves a mark; the next one that finds it empties the zone.
+ *
+ * Times are ngx_current_msec: monotonic and the same in all processes.
+ */
+
+#ifndef NGX_PROXY_USER_ZONE_H
+#define NGX_PROXY_USER_ZONE_H
+
+#include "ngx_proxy_user.h"
+#include "ngx_proxy_user_arena.h"
+#include "pu_command.h"
+
+
+#define NGX_PROXY_USER_RECORD_MAX    PU_USER_RECORD_MAX
+#define NGX_PROXY_USER_ZONE_MIN      (8 * 4096)
+
+#define NGX_PROXY_USER_TOKEN_AGE     300000       /* ms */
+#define NGX_PROXY_USER_USER_AGE      300000
+#define NGX_PROXY_USER_NONE_AGE      5000
+#define NGX_PROXY_USER_VIEW_AGE      3000
+#define NGX_PROXY_USER_LEASE_AGE     1000
+
+
+typedef struct {
+    ngx_msec_t   since;                 /* last known good in its own right */
+    size_t       handle_len;
+    size_t       user_len;
+    u_char       id[PU_USER_ID_LEN];
+    u_char       handle[NGX_PROXY_USER_RECORD_MAX];
+    u_char       user[NGX_PROXY_USER_RECORD_MAX];
+} ngx_proxy_user_record_t;
+
+
+/*
+ * Adds the zone while a configuration is read.  "store" names what the users
+ * come from: another name is another zone, so that a reload which changes
+ * Redis never meets the old one's users.
+ */
+ngx_proxy_user_zone_t *ngx_proxy_user_zone_add(ngx_conf_t *cf, size_t size,
+    ngx_str_t *store);
+
+/*
+ * A verified token by the SHA-256 of its text.  "data" has room for
+ * NGX_PROXY_USER_RECORD_MAX.  NGX_OK and *len, or NGX_DECLINED.  put drops
+ * quietly what is too long.
+ */
+ngx_int_t ngx_proxy_user_zone_token(ngx_proxy_user_zone_t *zone,
+    const u_char *key, u_char *data, size_t *len);
+void ngx_proxy_user_zone_put_token(ngx_proxy_user_zone_t *zone,
+    const u_char *key, const u_char *data, size_t len);
+
+/*
+ * A handle and its user.  NGX_OK: "record" is filled.  NGX_ABORT: known not
+ * to be there.  NGX_DECLINED: not known.
+ */
+ngx_int_t ngx_proxy_user_zone_user(ngx_proxy_user_zone_t *zone,
+    const u_char *key, ngx_proxy_user_record_t *record);
+
+/* The number of changes applied so far: to be noted before a look-up. */
+uint64_t ngx_proxy_user_zone_applied(ngx_proxy_user_zone_t *zone);
+
+/*
+ * What a look-up sent at "record->since" (or "since") has found, "applied"
+ * having been noted before it was sent.  NGX_OK: kept, or no room for it, or
+ * the log has not been read yet (then nothing may be cached).
+ * NGX_AGAIN: a change to this user or handle has been applied meanwhile, or
+ * may have been: the answer must not be used.
+ */
+ngx_int_t ngx_proxy_user_zone_put_user(ngx_proxy_user_zone_t *zone,
+    const u_char *key, const ngx_proxy_user_record_t *record,
+    uint64_t applied);
+ngx_int_t ngx_proxy_user_zone_put_none(ngx_proxy_user_zone_t *zone,
+    const u_char *key, ngx_msec_t since, uint64_t applied);
+
+/*
+ * Without Redis: puts the record unless the handle has a user already, who is
+ * then copied out instead.
+ */
+void ngx_proxy_user_zone_make_user(ngx_proxy_user_zone_t *zone,
+    const u_char *key, ngx_proxy_user_record_t *record);
+
+
+/* The lease of the tail: 1 when "pid" holds it (now), else 0. */
+ngx_uint_t ngx_proxy_user_zone_lease(ngx_proxy_user_zone_t *zone,
+    ngx_pid_t pid);
+void ngx_proxy_user_zone_release(ngx_proxy_user_zone_t *zone, ngx_pid_t pid);
+
+/*
+ * The change log as far as it has been applied; only the holder of the lease
+ * is listened to.  last: NGX_OK, or NGX_DECLINED when nothing has been read
+ * yet.  All: NGX_ABORT when "pid" does not hold the lease.
+ */
+ngx_int_t ngx_proxy_user_zone_last(ngx_proxy_user_zone_t *zone,
+    ngx_pid_t pid, pu_log_id_t *last, u_char digest[PU_SHA256_LEN]);
+
+/*
+ * Applies one entry: its user and handle are dropped and tombstoned.  An
+ * entry not newer than the last is passed over.  "user" and "handle" may be
+ * NULL.
+ */
+ngx_int_t ngx_proxy_user_zone_apply(ngx_proxy_user_zone_t *zone,
+    ngx_pid_t pid, pu_log_id_t id, const u_char digest[PU_SHA256_LEN],
+    const u_char *user, const u_char *handle);
+
+/* Drops every user and handle and goes on from "last". */
+ngx_int_t ngx_proxy_user_zone_restart(ngx_proxy_user_zone_t *zone,
+    ngx_pid_t pid, pu_log_id_t last, const u_char digest[PU_SHA256_LEN]);
+
+/* All changes written before "since" have been applied. */
+ngx_int_t ngx_proxy_user_zone_stamp(ngx_proxy_user_zone_t *zone,
+    ngx_pid_t pid, ngx_msec_t since);
+
+/* Is the view younger than NGX_PROXY_USER_VIEW_AGE?  *since: its stamp. */
+ngx_uint_t ngx_proxy_user_zone_fresh(ngx_proxy_user_zone_t *zone,
+    ngx_msec_t *since);
+
+
+/*
+ * The store id once seen.  get: its length, 0 when none.  see: 1 when "store"
+ * is it (or becomes it: the first one, or one that was accepted), else 0;
+ * *changed is set when this call is the first to notice.
+ */
+size_t ngx_proxy_user_zone_store(ngx_proxy_user_zone_t *zone,
+    u_char id[PU_STORE_ID_LEN]);
+ngx_uint_t ngx_proxy_user_zone_see_store(ngx_proxy_user_zone_t *zone,
+    pu_str_t store, pu_str_t accepted, ngx_uint_t *changed);
+
+
+#endif /* NGX_PROXY_USER_ZONE_H */
