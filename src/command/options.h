@@ -1,0 +1,57 @@
+/*
+ * options: the words after "proxy-user".
+ *
+ * Options may stand before or after noun and verb; "--" ends them.  Which
+ * ones a verb takes, and what their values mean, the verb says.
+ */
+
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include "output.h"
+
+
+#define WORDS_MAX        8              /* noun, verb and arguments */
+
+/* Bits of the options, in the order of the table. */
+typedef enum {
+    OPT_REDIS = 0,
+    OPT_PASSWORD_FILE,
+    OPT_CA_FILE,
+    OPT_PREFIX,
+    OPT_JSON,
+    OPT_HELP,
+    OPT_STATE,
+    OPT_ROLE,
+    OPT_LIMIT,
+    OPT_FOR,
+    OPT_REASON,
+    OPT_FOLLOW,
+    OPT_USER,
+    OPT_SINCE,
+    OPT_ACCEPT_STORE,
+    OPT_COUNT
+} option_t;
+
+#define OPT_BIT(option)  (1u << (option))
+#define OPT_GLOBAL       (OPT_BIT(OPT_STATE) - 1)
+
+typedef struct {
+    const char  *values[OPT_COUNT];     /* NULL: not given; flags: "" */
+    size_t       n;
+    const char  *words[WORDS_MAX];
+} options_t;
+
+
+/* EXIT_DONE, or EXIT_USAGE when the sentence has been printed. */
+int options_read(options_t *options, int argc, char **argv);
+
+/* EXIT_DONE when only options of "allowed" (OPT_BITs) are there. */
+int options_allowed(const options_t *options, unsigned allowed,
+    const char *verb);
+
+/* The lines of --help for these options. */
+void options_print(FILE *out, unsigned set);
+
+
+#endif /* OPTIONS_H */
