@@ -1,0 +1,253 @@
+# Builds, proves and shows ngx_proxy_user_module. `make help` lists what there
+# is. Only make, and the scripts in tools/ that it calls: what one of them
+# does in more than a line is written there.
+
+NGINX ?= nginx
+NGINX_SRC ?= /usr/share/nginx/src
+PREFIX ?= /usr/local
+TESTS ?= t
+KEEP ?= 1
+
+# An nginx that finds NGINX in its environment takes it for the sockets it
+# inherits, so scripts get another name.
+unexport NGINX
+export NGINX_BINARY := $(NGINX)
+export NGINX_SRC
+
+WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wcast-qual
+# nginx compiles with -Werror by itself; given to its configure, it would make
+# a warning in a feature test mean "this library is missing". Its headers cast
+# volatile away, and its callbacks have arguments not everybody needs.
+NGINX_WARNINGS := $(filter-out -Wcast-qual,$(WARNINGS)) -Wno-unused-parameter
+
+# make sanitize runs this file again with SANITIZE=1: the same rules, a tree
+# of its own, so that neither build ever links the other's objects.
+ifdef SANITIZE
+B := build/sanitize
+ASAN := -fsanitize=address -fno-omit-frame-pointer
+UBSAN := -fsanitize=undefined -fno-sanitize-recover=undefined
+OPT := -O1 -g $(ASAN) $(UBSAN)
+else
+B := build
+OPT := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
+endif
+
+MODULE := build/ngx_proxy_user_module.so
+COMMAND := $(B)/proxy-user
+STATIC := build/sanitize/nginx/objs/nginx
+
+CORE_SRC := $(wildcard src/core/*.c)
+COMMAND_SRC := $(wildcard src/command/*.c)
+NGINX_MODULE_SRC := ngx_proxy_user_module.c $(CORE_SRC) \
+                    $(wildcard src/nginx/*.c)
+HEADERS := $(wildcard src/core/*.h src/nginx/*.h)
+UNIT_SRC := $(wildcard test/unit/*_test.c)
+UNIT_HELP_SRC := $(filter-out $(UNIT_SRC),$(wildcard test/unit/*.c))
+
+CORE_OBJ := $(CORE_SRC:%.c=$(B)/obj/%.o)
+COMMAND_OBJ := $(COMMAND_SRC:%.c=$(B)/obj/%.o)
+UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/obj/%.o)
+UNIT_HELP_OBJ := $(UNIT_HELP_SRC:%.c=$(B)/obj/%.o)
+UNIT := $(UNIT_SRC:test/unit/%.c=$(B)/unit/%)
+
+CFLAGS ?=
+LDFLAGS ?=
+LIBS := -lhiredis -ljansson -lcrypto -lm
+# The command speaks TLS to Redis; hiredis of Debian 12 cannot.
+COMMAND_LIBS := $(LIBS) -lssl
+
+COMPILE = $(CC) -std=gnu11 $(OPT) $(WARNINGS) -Werror -MMD -MP -Isrc/core \
+          -I$(B)/gen $(CPPFLAGS) $(CFLAGS)
+
+# What is run is shown only when asked for: V=1.
+ifdef V
+Q :=
+else
+Q := @
+MAKE_QUIETLY := -s
+endif
+
+# Every core; the makes called from here share them.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc 2> /dev/null || echo 2)
+endif
+
+.DEFAULT_GOAL := all
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+.PHONY: all
+all: $(MODULE) $(COMMAND)  ## the module and the command (the default)
+
+.PHONY: help
+help:  ## this list
+	@awk -F ':.*##  *' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' \
+	    $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "  NGINX=$(NGINX)  NGINX_SRC=$(NGINX_SRC)"
+	@echo "  PREFIX=$(PREFIX)  DESTDIR=$(DESTDIR)  TESTS=$(TESTS)  KEEP=$(KEEP)"
+
+
+# the module, by nginx's own build
+
+# What the last configure was made from. The file changes only when its
+# content does, so a new source file configures again and an edited one does
+# not.
+NGINX_INPUT := $(B)/nginx/input
+
+$(NGINX_INPUT): FORCE
+	@mkdir -p $(@D)
+	@{ $(NGINX) -V 2>&1; echo $(NGINX_SRC) $(NGINX_MODULE_SRC) \
+	    $(HEADERS); } > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+ifndef SANITIZE
+build/nginx/objs/Makefile: $(NGINX_INPUT) config config.make \
+		tools/configure-nginx
+	@echo "configuring for $$($(NGINX) -v 2>&1)"
+	@CC_OPT="$(NGINX_WARNINGS)" \
+	    tools/configure-nginx build/nginx dynamic
+
+$(MODULE): build/nginx/objs/Makefile FORCE
+	@$(MAKE) $(MAKE_QUIETLY) --no-print-directory \
+	    -C build/nginx/src -f ../objs/Makefile modules
+	@cmp -s build/nginx/objs/$(@F) $@ || cp build/nginx/objs/$(@F) $@
+endif
+
+
+# the core as a library, the command, the unit tests
+
+$(B)/gen/pu_change_lua.h: src/core/change.lua tools/embed
+	@mkdir -p $(@D)
+	@tools/embed pu_change_lua $< > $@
+
+$(B)/obj/%.o: %.c | $(B)/gen/pu_change_lua.h
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -c -o $@ $<
+
+$(B)/libpu.a: $(CORE_OBJ)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(COMMAND): $(COMMAND_OBJ) $(B)/libpu.a
+	$(Q)$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(COMMAND_LIBS)
+
+$(B)/unit/%: $(B)/obj/test/unit/%.o $(UNIT_HELP_OBJ) $(B)/libpu.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(COMMAND_LIBS)
+
+-include $(wildcard $(B)/obj/src/*/*.d $(B)/obj/test/unit/*.d)
+
+.PHONY: unit-programs
+unit-programs: $(UNIT)
+
+.PHONY: unit
+unit:  ## the core's unit tests, without nginx
+	@$(MAKE) --no-print-directory unit-programs
+	@tools/run-unit $(UNIT)
+
+
+# proofs
+
+.PHONY: test
+test:  ## everything: installs what is missing, builds, tests
+	@tools/install-deps build test
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory style
+	@$(MAKE) --no-print-directory layers
+	@$(MAKE) --no-print-directory order
+	@$(MAKE) --no-print-directory unit
+	@tools/run-tests $(TESTS)
+
+.PHONY: sanitize
+sanitize:  ## the same tests in a static nginx under ASan and UBSan
+	@tools/install-deps build test sanitize
+	@$(MAKE) --no-print-directory SANITIZE=1 sanitize-nginx
+	@$(MAKE) --no-print-directory SANITIZE=1 \
+	    build/sanitize/proxy-user unit-programs
+	@tools/sanitized $(MAKE) --no-print-directory SANITIZE=1 unit
+	@SANITIZE=1 tools/run-tests $(TESTS)
+
+ifdef SANITIZE
+.PHONY: sanitize-nginx
+sanitize-nginx: build/sanitize/nginx/objs/Makefile
+	@$(MAKE) $(MAKE_QUIETLY) --no-print-directory \
+	    -C build/sanitize/nginx/src -f ../objs/Makefile binary
+
+# NGX_DEBUG_PALLOC gives every allocation from a pool a malloc of its own;
+# without it the sanitizer sees one block and no overrun inside it. UBSan looks
+# at our files only: nginx has undefined behaviour that is not ours to mend.
+build/sanitize/nginx/objs/Makefile: $(NGINX_INPUT) config config.make \
+		tools/configure-nginx
+	@echo "configuring a static nginx with sanitizers"
+	@src=$$(tools/nginx-source build/sanitize) && NGINX_SRC=$$src \
+	    CC_OPT="-O1 -g $(ASAN) -DNGX_DEBUG_PALLOC=1" \
+	    LD_OPT="$(ASAN) $(UBSAN)" \
+	    tools/configure-nginx build/sanitize/nginx bare \
+	    --with-debug --with-http_ssl_module --with-http_v2_module \
+	    --with-http_auth_request_module --with-http_realip_module \
+	    --with-http_addition_module --with-http_sub_module \
+	    --with-http_stub_status_module --error-log-path=stderr
+	@echo '$(@D)/addon/%: CFLAGS += $(UBSAN) $(NGINX_WARNINGS)' \
+	    | sed 's|^|$(CURDIR)/|' >> $@
+endif
+
+.PHONY: style
+style:  ## the look of the sources
+	@tools/style
+
+.PHONY: layers
+layers:  ## which part may include which
+	@tools/layers
+
+.PHONY: order
+order: $(MODULE)  ## the static and the dynamic build run in one order
+	@tools/phase-order
+
+.PHONY: bench
+bench: all  ## side by side with the module off
+	@bench/run
+
+
+# for people
+
+.PHONY: demo
+demo:  ## a real provider, Redis and nginx, shown in one table (KEEP=0 ends)
+	@tools/install-deps build demo
+	@$(MAKE) --no-print-directory all
+	@KEEP=$(KEEP) demo/run
+
+.PHONY: demo-stop
+demo-stop:  ## end a demo that was left running
+	@demo/stop
+
+.PHONY: deps
+deps:  ## install what building and testing need (Debian, root)
+	@tools/install-deps build test
+
+# A load_module path in Debian's own files is relative to nginx's prefix, and
+# that is what modules-available holds.
+MODULES_PATH = $(shell $(NGINX) -V 2>&1 | tr ' ' '\n' \
+    | sed -n 's/^--modules-path=//p')
+AVAILABLE := /usr/share/nginx/modules-available
+
+.PHONY: install
+install: all  ## the module where nginx looks for it, the command in PREFIX
+	@[ -n "$(MODULES_PATH)" ] || { echo "$(NGINX) -V names no modules-path:" \
+	    "copy $(MODULE) where your nginx.conf loads it from." >&2; exit 1; }
+	install -D -m 644 $(MODULE) \
+	    $(DESTDIR)$(MODULES_PATH)/ngx_proxy_user_module.so
+	install -d $(DESTDIR)$(AVAILABLE)
+	echo "load_module modules/ngx_proxy_user_module.so;" \
+	    > $(DESTDIR)$(AVAILABLE)/mod-http-proxy-user.conf
+	install -D -m 755 $(COMMAND) $(DESTDIR)$(PREFIX)/bin/proxy-user
+	@if [ -f docs/proxy-user.1 ]; then install -D -m 644 docs/proxy-user.1 \
+	    $(DESTDIR)$(PREFIX)/share/man/man1/proxy-user.1; fi
+
+.PHONY: clean
+clean:  ## everything that was built
+	@if [ -x demo/stop ]; then demo/stop; fi
+	rm -rf build
+
+.PHONY: FORCE
+FORCE:
