@@ -96,9 +96,12 @@ ngx_proxy_user_precontent_handler(ngx_http_request_t *r)
         && conf->enable == NGX_PROXY_USER_ON
         && (id == NULL || id->last.verdict != NGX_PROXY_USER_ALLOW))
     {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+        /* the request's log would show its line, maybe with a token */
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "proxy_user: a subrequest into a protected location is "
-                      "refused: its main request was not allowed");
+                      "refused: its main request was not allowed, client: %V",
+                      &r->connection->addr_text);
         return NGX_HTTP_FORBIDDEN;
     }
 

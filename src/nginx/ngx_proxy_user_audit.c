@@ -61,8 +61,8 @@ static void ngx_proxy_user_audit_text(pu_buf_t *b, const char *name,
     pu_str_t value);
 static void ngx_proxy_user_audit_words(pu_buf_t *b, const char *name,
     pu_str_t words);
-static void ngx_proxy_user_audit_write(ngx_http_request_t *r,
-    ngx_open_file_t *file, pu_str_t line);
+static void ngx_proxy_user_audit_write(ngx_open_file_t *file,
+    pu_str_t line);
 static void ngx_proxy_user_audit_out(ngx_open_file_t *file, u_char *data,
     size_t len, ngx_log_t *log);
 static void ngx_proxy_user_audit_flush(ngx_open_file_t *file,
@@ -324,7 +324,7 @@ ngx_proxy_user_audit_handler(ngx_http_request_t *r)
     }
 
     if (ngx_proxy_user_audit_line(r, id, decision, &line) != NGX_OK) {
-        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
                       "proxy_user: no memory for an audit line");
         return NGX_OK;
     }
@@ -333,7 +333,7 @@ ngx_proxy_user_audit_handler(ngx_http_request_t *r)
         ngx_proxy_user_audit_syslog(r, audit->syslog, line);
 
     } else {
-        ngx_proxy_user_audit_write(r, audit->file, line);
+        ngx_proxy_user_audit_write(audit->file, line);
     }
 
     return NGX_OK;
@@ -623,8 +623,7 @@ ngx_proxy_user_audit_words(pu_buf_t *b, const char *name, pu_str_t words)
 
 
 static void
-ngx_proxy_user_audit_write(ngx_http_request_t *r, ngx_open_file_t *file,
-    pu_str_t line)
+ngx_proxy_user_audit_write(ngx_open_file_t *file, pu_str_t line)
 {
     ngx_proxy_user_buffer_t  *buffer;
 
@@ -632,17 +631,17 @@ ngx_proxy_user_audit_write(ngx_http_request_t *r, ngx_open_file_t *file,
 
     if (buffer == NULL) {
         ngx_proxy_user_audit_out(file, (u_char *) (uintptr_t) line.data,
-                                 line.len, r->connection->log);
+                                 line.len, ngx_cycle->log);
         return;
     }
 
     if ((size_t) (buffer->last - buffer->pos) < line.len) {
-        ngx_proxy_user_audit_flush(file, r->connection->log);
+        ngx_proxy_user_audit_flush(file, ngx_cycle->log);
     }
 
     if ((size_t) (buffer->last - buffer->pos) < line.len) {
         ngx_proxy_user_audit_out(file, (u_char *) (uintptr_t) line.data,
-                                 line.len, r->connection->log);
+                                 line.len, ngx_cycle->log);
         return;
     }
 
@@ -723,7 +722,7 @@ ngx_proxy_user_audit_syslog(ngx_http_request_t *r, ngx_syslog_peer_t *peer,
     p = ngx_cpymem(p, line.data, line.len);
 
     if (ngx_syslog_send(peer, start, p - start) < 0) {
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "proxy_user: the audit line could not be sent to "
                       "syslog");
     }

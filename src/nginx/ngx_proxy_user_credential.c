@@ -113,9 +113,7 @@ ngx_proxy_user_bearer(ngx_http_request_t *r,
 
     for (i = 0; i < rest.len; i++) {
 
-        if (rest.data[i] == ' ' || rest.data[i] == '\t'
-            || rest.data[i] == ',')
-        {
+        if (rest.data[i] == ' ' || rest.data[i] == ',') {
             return PU_CREDENTIAL_MALFORMED;
         }
     }
@@ -151,7 +149,7 @@ ngx_proxy_user_scheme(const ngx_str_t *value, const char *scheme,
         return 1;
     }
 
-    /* a tab stays in "rest" and is found there */
+    /* a tab stays in "rest": no token has one */
 
     return rest->len == 0 || rest->data[0] == '\t';
 }

@@ -150,11 +150,11 @@ ngx_proxy_user_respond_challenge(ngx_http_request_t *r,
     switch (kind) {
 
     case PU_CHALLENGE_REQUEST:
+        pu_buf_text(&b, ", error=\"invalid_request\"");
+        break;
+
     case PU_CHALLENGE_TOKEN:
-        pu_buf_text(&b, kind == PU_CHALLENGE_REQUEST
-                        ? ", error=\"invalid_request\""
-                        : ", error=\"invalid_token\"");
-        pu_buf_text(&b, ", error_description=\"");
+        pu_buf_text(&b, ", error=\"invalid_token\", error_description=\"");
         pu_buf_str(&b, pu_reason_text(id->last.reason));
         pu_buf_char(&b, '"');
         break;

@@ -427,7 +427,7 @@ ngx_proxy_user_flight_new(ngx_proxy_user_store_t *store,
 static ngx_int_t
 ngx_proxy_user_flight_ask(ngx_proxy_user_flight_t *flight)
 {
-    u_char                   store_id[PU_STORE_ID_LEN];
+    u_char                   store_id[NGX_PROXY_USER_STORE_MAX];
     pu_args_t                args;
     pu_lookup_t              lookup;
     ngx_proxy_user_store_t  *store;

@@ -411,7 +411,7 @@ ngx_proxy_user_tail_apply(ngx_proxy_user_tail_t *tail,
 static ngx_int_t
 ngx_proxy_user_tail_digest(u_char *digest, const pu_log_entry_t *entry)
 {
-    char      id[42];
+    char      id[PU_LOG_ID_TEXT_MAX];
     pu_str_t  parts[8];
 
     parts[0] = (pu_str_t) { pu_log_id_text(id, entry->id),

@@ -300,9 +300,12 @@ ngx_proxy_user_variable_claim(ngx_http_request_t *r,
         len = pu_token_claim(ngx_proxy_user_str(&id->token), name, p);
 
         if (len == -2) {
-            ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+            /* the request's log would show its line, maybe with a token */
+
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                           "proxy_user: the claim for \"$%V\" has a control "
-                          "byte: the variable is empty", variable);
+                          "byte: the variable is empty, client: %V",
+                          variable, &r->connection->addr_text);
         }
 
         if (len > 0) {

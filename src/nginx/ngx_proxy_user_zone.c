@@ -39,8 +39,8 @@ typedef struct {
     ngx_atomic_t                   view;
     ngx_atomic_t                   viewed;
 
-    u_char                         store[PU_STORE_ID_LEN];
-    ngx_uint_t                     store_seen;
+    u_char                         store[NGX_PROXY_USER_STORE_MAX];
+    size_t                         store_len;   /* 0: none has been seen */
     ngx_uint_t                     store_foreign;
 
     ngx_proxy_user_arena_head_t    arena;   /* last: its chunks follow */
@@ -691,14 +691,14 @@ ngx_proxy_user_zone_fresh(ngx_proxy_user_zone_t *zone, ngx_msec_t *since)
 
 size_t
 ngx_proxy_user_zone_store(ngx_proxy_user_zone_t *zone,
-    u_char id[PU_STORE_ID_LEN])
+    u_char id[NGX_PROXY_USER_STORE_MAX])
 {
     size_t  len;
 
     ngx_proxy_user_zone_lock(zone);
 
-    len = zone->head->store_seen ? PU_STORE_ID_LEN : 0;
-    ngx_memcpy(id, zone->head->store, PU_STORE_ID_LEN);
+    len = zone->head->store_len;
+    ngx_memcpy(id, zone->head->store, NGX_PROXY_USER_STORE_MAX);
 
     ngx_proxy_user_zone_unlock(zone);
 
@@ -717,16 +717,16 @@ ngx_proxy_user_zone_see_store(ngx_proxy_user_zone_t *zone, pu_str_t store,
 
     ngx_proxy_user_zone_lock(zone);
 
-    if (store.len == PU_STORE_ID_LEN
-        && (!head->store_seen || pu_str_eq(store, accepted)))
+    if (store.len && store.len <= NGX_PROXY_USER_STORE_MAX
+        && (head->store_len == 0 || pu_str_eq(store, accepted)))
     {
-        ngx_memcpy(head->store, store.data, PU_STORE_ID_LEN);
-        head->store_seen = 1;
+        ngx_memcpy(head->store, store.data, store.len);
+        head->store_len = store.len;
     }
 
-    known = !head->store_seen
-            || (store.len == PU_STORE_ID_LEN
-                && ngx_memcmp(head->store, store.data, PU_STORE_ID_LEN) == 0);
+    known = head->store_len == 0
+            || (store.len == head->store_len
+                && ngx_memcmp(head->store, store.data, store.len) == 0);
 
     *changed = (head->store_foreign != !known);
     head->store_foreign = !known;

@@ -24,7 +24,7 @@
 
 
 #define NGX_PROXY_USER_RECORD_MAX    PU_USER_RECORD_MAX
-#define NGX_PROXY_USER_ZONE_MIN      (8 * 4096)
+#define NGX_PROXY_USER_STORE_MAX     64          /* of a store id */
 
 #define NGX_PROXY_USER_TOKEN_AGE     300000       /* ms */
 #define NGX_PROXY_USER_USER_AGE      300000
@@ -133,7 +133,7 @@ ngx_uint_t ngx_proxy_user_zone_fresh(ngx_proxy_user_zone_t *zone,
  * *changed is set when this call is the first to notice.
  */
 size_t ngx_proxy_user_zone_store(ngx_proxy_user_zone_t *zone,
-    u_char id[PU_STORE_ID_LEN]);
+    u_char id[NGX_PROXY_USER_STORE_MAX]);
 ngx_uint_t ngx_proxy_user_zone_see_store(ngx_proxy_user_zone_t *zone,
     pu_str_t store, pu_str_t accepted, ngx_uint_t *changed);
 
