@@ -76,6 +76,7 @@ ngx_proxy_user_preaccess_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_proxy_user_precontent_handler(ngx_http_request_t *r)
 {
+    ngx_log_t                         log;
     ngx_proxy_user_identity_t        *id;
     const ngx_proxy_user_loc_conf_t  *conf;
 
@@ -96,9 +97,9 @@ ngx_proxy_user_precontent_handler(ngx_http_request_t *r)
         && conf->enable == NGX_PROXY_USER_ON
         && (id == NULL || id->last.verdict != NGX_PROXY_USER_ALLOW))
     {
-        /* the request's log would show its line, maybe with a token */
+        log = ngx_proxy_user_identity_log(r);
 
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+        ngx_log_error(NGX_LOG_ERR, &log, 0,
                       "proxy_user: a subrequest into a protected location is "
                       "refused: its main request was not allowed, client: %V",
                       &r->connection->addr_text);
@@ -601,8 +602,8 @@ static ngx_int_t
 ngx_proxy_user_access_judge(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)
 {
-    pu_str_t         method;
-    pu_reason_t      reason;
+    pu_str_t     method;
+    pu_reason_t  reason;
 
     if (id->proof != PU_OK) {
         return ngx_proxy_user_access_refuse(r, id, id->proof);
@@ -714,11 +715,25 @@ static ngx_int_t
 ngx_proxy_user_access_refuse(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, pu_reason_t reason)
 {
+    pu_str_t    word;
+    ngx_log_t   log;
+    ngx_uint_t  level;
+
     ngx_proxy_user_access_decide(id,
                                  pu_reason_status(reason) >= 500
                                  ? NGX_PROXY_USER_UNKNOWN
                                  : NGX_PROXY_USER_DENY,
                                  reason);
+
+    /* a client's fault is no error of the server: who looks finds it */
+
+    log = ngx_proxy_user_identity_log(r);
+    word = pu_reason_word(reason);
+
+    level = (reason == PU_INTERNAL) ? NGX_LOG_ERR : NGX_LOG_INFO;
+
+    ngx_log_error(level, &log, 0, "proxy_user: refused: %*s, client: %V",
+                  word.len, word.data, &r->connection->addr_text);
 
     return ngx_proxy_user_respond(r, id);
 }

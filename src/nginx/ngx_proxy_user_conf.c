@@ -16,6 +16,7 @@
 
 static ngx_int_t ngx_proxy_user_zone_make(ngx_conf_t *cf,
     ngx_proxy_user_main_conf_t *mcf);
+static ngx_uint_t ngx_proxy_user_returns(ngx_conf_t *cf);
 static char *ngx_proxy_user_merge_accept(ngx_conf_t *cf,
     ngx_proxy_user_loc_conf_t *conf, ngx_proxy_user_main_conf_t *mcf);
 static ngx_int_t ngx_proxy_user_merge_sources(ngx_conf_t *cf,
@@ -193,14 +194,59 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    if (conf->enable == NGX_PROXY_USER_OFF && own && clcf->name.len) {
+    if (clcf->name.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (conf->enable == NGX_PROXY_USER_OFF && own) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "location \"%V\" has \"proxy_user_role\" or "
                            "\"proxy_user_scope\" but \"proxy_user\" is off "
                            "there: everybody is let in", &clcf->name);
     }
 
+    if (conf->enable == NGX_PROXY_USER_ON && ngx_proxy_user_returns(cf)) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "location \"%V\" has \"proxy_user on\" but nginx "
+                           "answers its \"return\" before anybody is asked "
+                           "who they are", &clcf->name);
+    }
+
     return NGX_CONF_OK;
+}
+
+
+/*
+ * Does the location begin with an unconditional "return"? The rewrite module
+ * keeps its settings to itself, but their first member is what it will run,
+ * and it may not be built in.
+ */
+
+static ngx_uint_t
+ngx_proxy_user_returns(ngx_conf_t *cf)
+{
+    ngx_uint_t            i;
+    ngx_array_t         **codes;
+    ngx_module_t         *module;
+    ngx_http_conf_ctx_t  *ctx;
+
+    ctx = cf->ctx;
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+        module = cf->cycle->modules[i];
+
+        if (ngx_strcmp(module->name, "ngx_http_rewrite_module") != 0) {
+            continue;
+        }
+
+        codes = ctx->loc_conf[module->ctx_index];
+
+        return codes && *codes && (*codes)->nelts >= sizeof(uintptr_t)
+               && *(ngx_http_script_code_pt *) (*codes)->elts
+                  == ngx_http_script_return_code;
+    }
+
+    return 0;
 }
 
 

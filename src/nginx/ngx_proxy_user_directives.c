@@ -18,6 +18,8 @@ static void ngx_proxy_user_issuer_warn(void *data, const char *sentence);
 static ngx_int_t ngx_proxy_user_where(ngx_conf_t *cf, pu_str_t *where);
 static char *ngx_proxy_user_source(ngx_conf_t *cf, ngx_str_t *word,
     ngx_proxy_user_source_t *source);
+static ngx_uint_t ngx_proxy_user_source_name(
+    const ngx_proxy_user_source_t *source);
 
 
 ngx_conf_enum_t  ngx_proxy_user_enable[] = {
@@ -174,7 +176,11 @@ ngx_proxy_user_issuer_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     for (i = 0; i < mcf->issuer_list->nelts; i++) {
 
         if (pu_str_eq(slot[i]->name, issuer->name)) {
-            return "has a name that another one has";
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"proxy_user_issuer\" has the name \"%*s\", "
+                               "which another one has",
+                               issuer->name.len, issuer->name.data);
+            return NGX_CONF_ERROR;
         }
 
         if (pu_str_eq(slot[i]->url, issuer->url)) {
@@ -445,17 +451,11 @@ ngx_proxy_user_source(ngx_conf_t *cf, ngx_str_t *word,
             source->name.data = word->data + skip;
             source->name.len = word->len - skip;
 
-            if (source->place == NGX_PROXY_USER_HEADER
-                && source->name.len == sizeof("Authorization") - 1
-                && ngx_strncasecmp(source->name.data,
-                                   (u_char *) "Authorization",
-                                   source->name.len)
-                   == 0)
-            {
-                break;
+            if (ngx_proxy_user_source_name(source)) {
+                return NGX_CONF_OK;
             }
 
-            return NGX_CONF_OK;
+            break;
         }
     }
 
@@ -465,6 +465,39 @@ ngx_proxy_user_source(ngx_conf_t *cf, ngx_str_t *word,
                        "header=Name, cookie=name and query=name", word);
 
     return NGX_CONF_ERROR;
+}
+
+
+/* A token of RFC 9110 section 5.6.2; what is compared as it stands. */
+
+static ngx_uint_t
+ngx_proxy_user_source_name(const ngx_proxy_user_source_t *source)
+{
+    u_char      c;
+    size_t      i;
+    ngx_str_t   name;
+
+    name = source->name;
+
+    for (i = 0; i < name.len; i++) {
+        c = name.data[i];
+
+        if ((c >= '0' && c <= '9')
+            || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
+        {
+            continue;
+        }
+
+        if (c == '\0' || ngx_strchr("!#$%'*+-.^_`|~", c) == NULL) {
+            return 0;
+        }
+    }
+
+    return source->place != NGX_PROXY_USER_HEADER
+           || name.len != sizeof("Authorization") - 1
+           || ngx_strncasecmp(name.data, (u_char *) "Authorization",
+                              name.len)
+              != 0;
 }
 
 

@@ -175,6 +175,18 @@ ngx_proxy_user_identity_shown(const ngx_proxy_user_identity_t *id)
 }
 
 
+ngx_log_t
+ngx_proxy_user_identity_log(ngx_http_request_t *r)
+{
+    ngx_log_t  log;
+
+    log = *r->connection->log;
+    log.handler = NULL;
+
+    return log;
+}
+
+
 pu_str_t
 ngx_proxy_user_verdict_word(ngx_proxy_user_verdict_e verdict)
 {

@@ -100,6 +100,12 @@ const ngx_proxy_user_decision_t *ngx_proxy_user_identity_decision(
 ngx_uint_t ngx_proxy_user_identity_shown(
     const ngx_proxy_user_identity_t *id);
 
+/*
+ * The request's log without its context: that would show the request line,
+ * which may have a token in its arguments.
+ */
+ngx_log_t ngx_proxy_user_identity_log(ngx_http_request_t *r);
+
 /* Words for variables and the audit line; static. */
 pu_str_t ngx_proxy_user_verdict_word(ngx_proxy_user_verdict_e verdict);
 pu_str_t ngx_proxy_user_cache_word(ngx_proxy_user_cache_e cache);

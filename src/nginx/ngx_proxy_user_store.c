@@ -13,7 +13,7 @@
 
 
 #define NGX_PROXY_USER_FLIGHTS      256     /* buckets */
-#define NGX_PROXY_USER_TEXT_MAX     1024    /* of a new user's three names */
+#define NGX_PROXY_USER_TEXT_MAX     2048    /* of a new user's three names */
 #define NGX_PROXY_USER_REPLY_MAX    (128 * 1024)
 
 

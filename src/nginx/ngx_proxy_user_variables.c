@@ -281,6 +281,7 @@ ngx_proxy_user_variable_claim(ngx_http_request_t *r,
     int64_t                           len;
     u_char                           *p;
     pu_str_t                          name, value;
+    ngx_log_t                         log;
     const ngx_proxy_user_identity_t  *id;
 
     value = PU_STR("");
@@ -300,9 +301,9 @@ ngx_proxy_user_variable_claim(ngx_http_request_t *r,
         len = pu_token_claim(ngx_proxy_user_str(&id->token), name, p);
 
         if (len == -2) {
-            /* the request's log would show its line, maybe with a token */
+            log = ngx_proxy_user_identity_log(r);
 
-            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+            ngx_log_error(NGX_LOG_WARN, &log, 0,
                           "proxy_user: the claim for \"$%V\" has a control "
                           "byte: the variable is empty, client: %V",
                           variable, &r->connection->addr_text);
