@@ -89,7 +89,7 @@ ngx_proxy_user_precontent_handler(ngx_http_request_t *r)
         /* a context: refused in this very location, and yet we are here */
 
         if (ngx_http_get_module_ctx(r, ngx_proxy_user_module)) {
-            ngx_proxy_user_respond_withdraw(id);
+            ngx_proxy_user_respond_withdraw(r, id);
         }
     }
 

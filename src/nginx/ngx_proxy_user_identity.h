@@ -72,6 +72,7 @@ typedef struct {
     uint64_t                          spent;    /* us */
 
     ngx_table_elt_t                  *challenge;
+    ngx_table_elt_t                  *covered;  /* another module's */
     unsigned                          hidden:1; /* from who answers */
     unsigned                          logging:1;
 } ngx_proxy_user_identity_t;

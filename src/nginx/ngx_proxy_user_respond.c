@@ -102,11 +102,19 @@ ngx_proxy_user_respond(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
 
 
 void
-ngx_proxy_user_respond_withdraw(ngx_proxy_user_identity_t *id)
+ngx_proxy_user_respond_withdraw(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id)
 {
+    ngx_http_set_ctx(r, NULL, ngx_proxy_user_filter_module);
+
     if (id->challenge) {
         id->challenge->hash = 0;
         id->challenge = NULL;
+    }
+
+    if (id->covered) {
+        id->covered->hash = 0;
+        id->covered = NULL;
     }
 }
 
@@ -127,7 +135,10 @@ ngx_proxy_user_respond_challenge(ngx_http_request_t *r,
 
     /* an earlier location of the same request may have left one */
 
-    ngx_proxy_user_respond_withdraw(id);
+    if (id->challenge) {
+        id->challenge->hash = 0;
+        id->challenge = NULL;
+    }
 
     if (kind == PU_CHALLENGE_NONE) {
         return NGX_OK;
@@ -181,8 +192,10 @@ ngx_proxy_user_respond_challenge(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    id->covered = r->headers_out.www_authenticate;
+
 #if (nginx_version >= 1023000)
-    id->challenge->next = r->headers_out.www_authenticate;
+    id->challenge->next = id->covered;
 #endif
 
     r->headers_out.www_authenticate = id->challenge;

@@ -16,8 +16,12 @@
 ngx_int_t ngx_proxy_user_respond(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id);
 
-/* Somebody else has let the request in: takes the challenge back. */
-void ngx_proxy_user_respond_withdraw(ngx_proxy_user_identity_t *id);
+/*
+ * Somebody else has let the request in: takes the answer back, and with it
+ * the challenge of another module that ours has covered.
+ */
+void ngx_proxy_user_respond_withdraw(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id);
 
 /* Hooks the filter in; postconfiguration of the filter module. */
 ngx_int_t ngx_proxy_user_respond_init(ngx_conf_t *cf);
