@@ -221,3 +221,22 @@ pu_user_judge(const pu_user_t *user, int64_t iat, int64_t now)
 
     return PU_OK;
 }
+
+
+pu_reason_t
+pu_handle_judge(const pu_handle_t *handle, int64_t now)
+{
+    if (handle->revoked) {
+        return PU_TOKEN_REVOKED;
+    }
+
+    if (handle->not_before > now) {
+        return PU_TOKEN_NOT_YET_VALID;
+    }
+
+    if (handle->expires > 0 && handle->expires <= now) {
+        return PU_TOKEN_EXPIRED;
+    }
+
+    return PU_OK;
+}

@@ -140,4 +140,8 @@ void pu_user_scopes(pu_buf_t *b, const pu_user_t *user, pu_str_t scopes);
 pu_reason_t pu_user_judge(const pu_user_t *user, int64_t iat, int64_t now);
 
 
+/* A handle of kind "sub" at "now": PU_OK or the reason. */
+pu_reason_t pu_handle_judge(const pu_handle_t *handle, int64_t now);
+
+
 #endif /* PU_USER_H */

@@ -556,14 +556,26 @@ static void
 ngx_proxy_user_access_answer(ngx_proxy_user_identity_t *id,
     const ngx_proxy_user_answer_t *answer)
 {
+    pu_handle_t                     handle;
+    const ngx_proxy_user_record_t  *record;
+
     id->cache = answer->cache;
     id->store = answer->reason;
 
-    if (answer->reason == PU_OK
-        && ngx_proxy_user_identity_user(id, answer->record) != NGX_OK)
+    if (answer->reason != PU_OK) {
+        return;
+    }
+
+    record = answer->record;
+
+    if (!pu_handle_unpack(&handle, record->handle, record->handle_len)
+        || ngx_proxy_user_identity_user(id, record) != NGX_OK)
     {
         id->store = PU_INTERNAL;
+        return;
     }
+
+    id->store = pu_handle_judge(&handle, ngx_time());
 }
 
 
@@ -609,7 +621,7 @@ ngx_proxy_user_access_judge(ngx_http_request_t *r,
         return ngx_proxy_user_access_refuse(r, id, id->proof);
     }
 
-    if (!id->found) {
+    if (id->store != PU_OK) {
         return ngx_proxy_user_access_refuse(r, id, id->store);
     }
 

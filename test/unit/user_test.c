@@ -594,6 +594,25 @@ judged(pu_user_state_t state, int64_t epoch, int64_t expires, int64_t iat)
 
 
 static void
+a_handle_is_judged(void)
+{
+    pu_handle_t  handle;
+
+    memset(&handle, 0, sizeof(handle));
+    CHECK_INT(pu_handle_judge(&handle, 1000), PU_OK);
+
+    handle.not_before = 1000;
+    handle.expires = 1001;
+    CHECK_INT(pu_handle_judge(&handle, 1000), PU_OK);
+    CHECK_INT(pu_handle_judge(&handle, 999), PU_TOKEN_NOT_YET_VALID);
+    CHECK_INT(pu_handle_judge(&handle, 1001), PU_TOKEN_EXPIRED);
+
+    handle.revoked = 1;
+    CHECK_INT(pu_handle_judge(&handle, 1000), PU_TOKEN_REVOKED);
+}
+
+
+static void
 the_state_is_judged_in_order(void)
 {
     CHECK_INT(judged(PU_STATE_ACTIVE, 0, 0, 900), PU_OK);
@@ -644,6 +663,7 @@ static const unit_test_t  tests[] = {
     UNIT(roles_that_do_not_fit_end_in_a_whole_word),
     UNIT(a_cap_narrows_scopes_and_never_adds),
     UNIT(the_state_is_judged_in_order),
+    UNIT(a_handle_is_judged),
     UNIT(a_token_counts_only_when_issued_after_the_epoch)
 };
 
