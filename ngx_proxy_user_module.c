@@ -18,6 +18,7 @@ static ngx_int_t ngx_proxy_user_init(ngx_conf_t *cf);
 static ngx_int_t ngx_proxy_user_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_proxy_user_init_process(ngx_cycle_t *cycle);
 static void ngx_proxy_user_exit_process(ngx_cycle_t *cycle);
+static void ngx_proxy_user_close(void *data);
 
 
 #define NGX_PROXY_USER_ANYWHERE                                               \
@@ -205,7 +206,8 @@ ngx_proxy_user_init(ngx_conf_t *cf)
 
 /*
  * With "master_process off" a reload starts no process: the new cycle's store
- * is opened here, and the old one's closed.
+ * is opened here.  The old one's is closed with its cycle, when the requests
+ * that use it have ended.
  */
 
 static ngx_int_t
@@ -218,8 +220,6 @@ ngx_proxy_user_init_module(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    ngx_proxy_user_exit_process(cycle->old_cycle);
-
     return ngx_proxy_user_init_process(cycle);
 }
 
@@ -227,6 +227,7 @@ ngx_proxy_user_init_module(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_proxy_user_init_process(ngx_cycle_t *cycle)
 {
+    ngx_pool_cleanup_t          *cln;
     ngx_proxy_user_main_conf_t  *mcf;
 
     if (ngx_process != NGX_PROCESS_WORKER
@@ -241,11 +242,21 @@ ngx_proxy_user_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    cln = ngx_pool_cleanup_add(cycle->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_proxy_user_close;
+    cln->data = mcf;
+
     mcf->store = ngx_proxy_user_store_open(cycle, mcf);
 
     return mcf->store ? NGX_OK : NGX_ERROR;
 }
 
+
+/* Before nginx looks for sockets that were left open. */
 
 static void
 ngx_proxy_user_exit_process(ngx_cycle_t *cycle)
@@ -254,7 +265,18 @@ ngx_proxy_user_exit_process(ngx_cycle_t *cycle)
 
     mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_proxy_user_module);
 
-    if (mcf && mcf->store) {
+    if (mcf) {
+        ngx_proxy_user_close(mcf);
+    }
+}
+
+
+static void
+ngx_proxy_user_close(void *data)
+{
+    ngx_proxy_user_main_conf_t *mcf = data;
+
+    if (mcf->store) {
         ngx_proxy_user_store_close(mcf->store);
         mcf->store = NULL;
     }

@@ -18,7 +18,8 @@
 
 
 typedef struct {
-    ngx_queue_t                      queue;     /* in a bucket */
+    ngx_queue_t                      queue;     /* in a bucket: "listed" */
+    ngx_queue_t                      all;       /* until it is freed */
     ngx_proxy_user_store_t          *store;
     ngx_proxy_user_query_t           query;
     ngx_queue_t                      waiters;
@@ -44,6 +45,7 @@ struct ngx_proxy_user_store_s {
     ngx_proxy_user_redis_options_t      options;
     ngx_proxy_user_tail_t              *tail;
     ngx_proxy_user_record_t             record; /* of the last answer */
+    ngx_queue_t                         all;
     ngx_queue_t                         flights[NGX_PROXY_USER_FLIGHTS];
 };
 
@@ -93,6 +95,8 @@ ngx_proxy_user_store_open(ngx_cycle_t *cycle,
     store->zone = mcf->zone;
     store->log = cycle->log;
 
+    ngx_queue_init(&store->all);
+
     for (i = 0; i < NGX_PROXY_USER_FLIGHTS; i++) {
         ngx_queue_init(&store->flights[i]);
     }
@@ -121,8 +125,6 @@ ngx_proxy_user_store_open(ngx_cycle_t *cycle,
 void
 ngx_proxy_user_store_close(ngx_proxy_user_store_t *store)
 {
-    ngx_uint_t                i;
-    ngx_queue_t              *q;
     ngx_proxy_user_flight_t  *flight;
 
     if (store->tail) {
@@ -133,21 +135,17 @@ ngx_proxy_user_store_close(ngx_proxy_user_store_t *store)
         ngx_proxy_user_redis_close(store->redis);
     }
 
-    for (i = 0; i < NGX_PROXY_USER_FLIGHTS; i++) {
+    while (!ngx_queue_empty(&store->all)) {
+        flight = ngx_queue_data(ngx_queue_head(&store->all),
+                                ngx_proxy_user_flight_t, all);
 
-        while (!ngx_queue_empty(&store->flights[i])) {
-            q = ngx_queue_head(&store->flights[i]);
-            flight = ngx_queue_data(q, ngx_proxy_user_flight_t, queue);
-            flight->asked = 0;
-
-            while (!ngx_queue_empty(&flight->waiters)) {
-                ngx_proxy_user_store_detach(
+        while (!ngx_queue_empty(&flight->waiters)) {
+            ngx_proxy_user_store_detach(
                     ngx_queue_data(ngx_queue_head(&flight->waiters),
                                    ngx_proxy_user_waiter_t, queue));
-            }
-
-            ngx_proxy_user_flight_free(flight);
         }
+
+        ngx_proxy_user_flight_free(flight);
     }
 
     ngx_free(store);
@@ -419,6 +417,8 @@ ngx_proxy_user_flight_new(ngx_proxy_user_store_t *store,
         &store->flights[query->digest[0] % NGX_PROXY_USER_FLIGHTS],
         &flight->queue);
     flight->listed = 1;
+
+    ngx_queue_insert_tail(&store->all, &flight->all);
 
     return flight;
 }
@@ -741,5 +741,6 @@ ngx_proxy_user_flight_free(ngx_proxy_user_flight_t *flight)
         ngx_delete_posted_event(&flight->done);
     }
 
+    ngx_queue_remove(&flight->all);
     ngx_free(flight);
 }
