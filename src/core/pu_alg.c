@@ -200,6 +200,27 @@ pu_alg_ready(EVP_PKEY *pkey, const pu_alg_row_t *row)
 }
 
 
+/* The same key under another kid, or for other algorithms, is another. */
+static int
+pu_key_seal(pu_key_t *key)
+{
+    uint8_t   digest[PU_SHA256_LEN];
+    pu_str_t  parts[3];
+
+    parts[0] = (pu_str_t) { PU_SHA256_LEN, key->thumbprint };
+    parts[1] = (pu_str_t) { sizeof(key->algs), (const uint8_t *) &key->algs };
+    parts[2] = key->kid;
+
+    if (!pu_sha256(digest, parts, 3)) {
+        return 0;
+    }
+
+    memcpy(key->mark, digest, PU_KEY_MARK_LEN);
+
+    return 1;
+}
+
+
 int
 pu_key_prepare(pu_key_t *key)
 {
@@ -218,7 +239,7 @@ pu_key_prepare(pu_key_t *key)
         }
     }
 
-    return 1;
+    return pu_key_seal(key);
 }
 
 

@@ -309,17 +309,16 @@ pu_keys_next(const pu_keys_t *keys, pu_alg_t alg, pu_str_t kid,
 
 
 const pu_key_t *
-pu_keys_thumbprint(const pu_keys_t *keys, const uint8_t *thumbprint,
-    size_t len)
+pu_keys_marked(const pu_keys_t *keys, const uint8_t mark[PU_KEY_MARK_LEN])
 {
     size_t  i;
 
-    if (keys == NULL || len == 0 || len > PU_SHA256_LEN) {
+    if (keys == NULL) {
         return NULL;
     }
 
     for (i = 0; i < keys->n; i++) {
-        if (memcmp(keys->keys[i].thumbprint, thumbprint, len) == 0) {
+        if (memcmp(keys->keys[i].mark, mark, PU_KEY_MARK_LEN) == 0) {
             return &keys->keys[i];
         }
     }

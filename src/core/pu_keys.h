@@ -18,6 +18,7 @@
 #define PU_JWKS_SIZE_MAX      (256 * 1024)
 #define PU_JWKS_KEYS_MAX      64
 #define PU_KID_LEN_MAX        256
+#define PU_KEY_MARK_LEN       16
 
 
 /* JWS algorithms (RFC 7518 section 3.1, RFC 8037); bits of a list. */
@@ -47,6 +48,9 @@ typedef struct {
     pu_str_t   secret;                  /* symmetric keys only */
     unsigned   algs;                    /* PU_ALG_BITs it may verify */
     uint8_t    thumbprint[PU_SHA256_LEN];   /* RFC 7638 */
+
+    /* of thumbprint, kid and algs: what a cached token remembers of it */
+    uint8_t    mark[PU_KEY_MARK_LEN];
 
     /* ready to verify, one for each of "algs"; only ever copied */
     EVP_MD_CTX  *ready[PU_ALG_COUNT];
@@ -91,9 +95,9 @@ void pu_keys_free(pu_keys_t *keys);
 const pu_key_t *pu_keys_next(const pu_keys_t *keys, pu_alg_t alg,
     pu_str_t kid, const pu_key_t *prev);
 
-/* The key whose thumbprint starts with these "len" bytes, or NULL. */
-const pu_key_t *pu_keys_thumbprint(const pu_keys_t *keys,
-    const uint8_t *thumbprint, size_t len);
+/* The key with this mark, or NULL.  NULL keys are none. */
+const pu_key_t *pu_keys_marked(const pu_keys_t *keys,
+    const uint8_t mark[PU_KEY_MARK_LEN]);
 
 /*
  * Verifies a JWS signature (RFC 7515 section 5.2) over the exact bytes that

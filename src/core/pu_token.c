@@ -330,7 +330,7 @@ pu_token_signature(pu_token_t *token, const pu_jws_t *jws)
     if (reason == PU_OK) {
         memcpy(token->verified.issuer, token->issuer->fingerprint,
                PU_FINGERPRINT_LEN);
-        memcpy(token->verified.key, key->thumbprint, PU_THUMBPRINT_LEN);
+        memcpy(token->verified.key, key->mark, PU_KEY_MARK_LEN);
     }
 
     return reason;

@@ -18,7 +18,6 @@
 
 
 #define PU_TOKEN_LEN_MAX      PU_JWS_LEN_MAX
-#define PU_THUMBPRINT_LEN     16        /* kept of a key's thumbprint */
 
 #define PU_TIME_NONE          INT64_MIN
 
@@ -36,7 +35,7 @@ typedef struct {
  */
 typedef struct {
     uint8_t   issuer[PU_FINGERPRINT_LEN];
-    uint8_t   key[PU_THUMBPRINT_LEN];
+    uint8_t   key[PU_KEY_MARK_LEN];
     int64_t   exp;                      /* seconds since 1970 */
     int64_t   nbf;                      /* or PU_TIME_NONE */
     int64_t   iat;                      /* or PU_TIME_NONE */

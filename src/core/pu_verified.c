@@ -10,7 +10,7 @@
 /* In front of the bytes; the same program writes and reads it. */
 typedef struct {
     uint8_t   issuer[PU_FINGERPRINT_LEN];
-    uint8_t   key[PU_THUMBPRINT_LEN];
+    uint8_t   key[PU_KEY_MARK_LEN];
     int64_t   exp;
     int64_t   nbf;
     int64_t   iat;
@@ -82,8 +82,7 @@ pu_token_in_force(const pu_verified_t *verified, const pu_issuers_t *issuers)
         if (memcmp(issuer->fingerprint, verified->issuer, PU_FINGERPRINT_LEN)
             == 0)
         {
-            return pu_keys_thumbprint(issuer->keys, verified->key,
-                                      PU_THUMBPRINT_LEN) != NULL
+            return pu_keys_marked(issuer->keys, verified->key) != NULL
                    ? issuer : NULL;
         }
     }
@@ -193,7 +192,7 @@ pu_verified_pack(const pu_verified_t *verified, uint8_t *out, size_t size)
     }
 
     memcpy(packed.issuer, verified->issuer, PU_FINGERPRINT_LEN);
-    memcpy(packed.key, verified->key, PU_THUMBPRINT_LEN);
+    memcpy(packed.key, verified->key, PU_KEY_MARK_LEN);
     packed.exp = verified->exp;
     packed.nbf = verified->nbf;
     packed.iat = verified->iat;
@@ -229,7 +228,7 @@ pu_verified_unpack(pu_verified_t *verified, const uint8_t *data, size_t len)
     }
 
     memcpy(verified->issuer, packed.issuer, PU_FINGERPRINT_LEN);
-    memcpy(verified->key, packed.key, PU_THUMBPRINT_LEN);
+    memcpy(verified->key, packed.key, PU_KEY_MARK_LEN);
     verified->exp = packed.exp;
     verified->nbf = packed.nbf;
     verified->iat = packed.iat;

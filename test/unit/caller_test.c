@@ -417,8 +417,8 @@ what_is_packed_is_unpacked(void)
     CHECK(pu_verified_unpack(&back, data, len));
     CHECK(memcmp(back.issuer, scene.issuer->fingerprint,
                  PU_FINGERPRINT_LEN) == 0);
-    CHECK(memcmp(back.key, scene.issuer->keys->keys[0].thumbprint,
-                 PU_THUMBPRINT_LEN) == 0);
+    CHECK(memcmp(back.key, scene.issuer->keys->keys[0].mark,
+                 PU_KEY_MARK_LEN) == 0);
     CHECK_INT(back.exp, 1700000300);
     CHECK_INT(back.iat, 5);
     CHECK(back.nbf == PU_TIME_NONE);
@@ -528,7 +528,7 @@ a_token_is_in_force_with_its_issuer_and_its_key(void)
 
     /* the key is the other issuer's */
 
-    memcpy(verified.key, other.token.verified.key, PU_THUMBPRINT_LEN);
+    memcpy(verified.key, other.token.verified.key, PU_KEY_MARK_LEN);
     CHECK(pu_token_in_force(&verified, &both) == NULL);
 
     scene_close(&scene);

@@ -259,9 +259,9 @@ a_kid_finds_its_key_and_only_that(void)
 
 
 static void
-a_thumbprint_finds_its_key(void)
+a_mark_finds_its_key(void)
 {
-    uint8_t      other[PU_SHA256_LEN];
+    uint8_t      mark[PU_KEY_MARK_LEN];
     EVP_PKEY    *a, *b;
     pu_keys_t   *keys;
 
@@ -269,17 +269,42 @@ a_thumbprint_finds_its_key(void)
     b = mint_key(PU_EDDSA);
     keys = mint_keys(mint_jwk(a, NULL), mint_jwk(b, NULL), NULL);
 
-    memcpy(other, keys->keys[1].thumbprint, sizeof(other));
-    CHECK(pu_keys_thumbprint(keys, other, 16) == &keys->keys[1]);
-    other[15] ^= 1;
-    CHECK(pu_keys_thumbprint(keys, other, 16) == NULL);
-    CHECK(pu_keys_thumbprint(keys, other, 15) == &keys->keys[1]);
-    CHECK(pu_keys_thumbprint(keys, other, 0) == NULL);
-    CHECK(pu_keys_thumbprint(NULL, other, 16) == NULL);
+    memcpy(mark, keys->keys[1].mark, sizeof(mark));
+    CHECK(pu_keys_marked(keys, mark) == &keys->keys[1]);
+    CHECK(pu_keys_marked(NULL, mark) == NULL);
+    mark[15] ^= 1;
+    CHECK(pu_keys_marked(keys, mark) == NULL);
 
     pu_keys_free(keys);
     EVP_PKEY_free(a);
     EVP_PKEY_free(b);
+}
+
+
+/* A key that has been narrowed or renamed does not answer for the old one. */
+static void
+a_mark_is_of_kid_and_algorithms_too(void)
+{
+    EVP_PKEY   *a;
+    pu_keys_t  *plain, *named, *other, *narrow;
+
+    a = mint_key(PU_RS256);
+    plain = mint_keys(mint_jwk(a, NULL), NULL);
+    named = mint_keys(mint_jwk(a, "{\"kid\":\"one\"}"), NULL);
+    other = mint_keys(mint_jwk(a, "{\"kid\":\"two\"}"), NULL);
+    narrow = mint_keys(mint_jwk(a, "{\"kid\":\"one\",\"alg\":\"RS256\"}"),
+                       NULL);
+
+    CHECK(pu_keys_marked(named, named->keys[0].mark) != NULL);
+    CHECK(pu_keys_marked(named, plain->keys[0].mark) == NULL);
+    CHECK(pu_keys_marked(other, named->keys[0].mark) == NULL);
+    CHECK(pu_keys_marked(narrow, named->keys[0].mark) == NULL);
+
+    pu_keys_free(plain);
+    pu_keys_free(named);
+    pu_keys_free(other);
+    pu_keys_free(narrow);
+    EVP_PKEY_free(a);
 }
 
 
@@ -433,7 +458,8 @@ static const unit_test_t  tests[] = {
     UNIT(a_symmetric_key_never_comes_from_a_set),
     UNIT(two_signing_keys_of_a_type_under_one_kid_are_refused),
     UNIT(a_kid_finds_its_key_and_only_that),
-    UNIT(a_thumbprint_finds_its_key),
+    UNIT(a_mark_finds_its_key),
+    UNIT(a_mark_is_of_kid_and_algorithms_too),
     UNIT(a_pem_key_is_the_same_key),
     UNIT(a_pem_certificate_gives_its_key),
     UNIT(pem_that_is_private_weak_or_broken_is_refused),

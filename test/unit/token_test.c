@@ -35,8 +35,8 @@ a_good_token_says_who_it_is(void)
     CHECK(token.issuer == world.issuer);
     CHECK(memcmp(token.verified.issuer, world.issuer->fingerprint,
                  PU_FINGERPRINT_LEN) == 0);
-    CHECK(memcmp(token.verified.key, world.issuer->keys->keys[0].thumbprint,
-                 PU_THUMBPRINT_LEN) == 0);
+    CHECK(memcmp(token.verified.key, world.issuer->keys->keys[0].mark,
+                 PU_KEY_MARK_LEN) == 0);
     CHECK_INT(token.verified.exp, 1700000300);
     CHECK_INT(token.verified.iat, 1699999999);
     CHECK_INT(token.verified.nbf, 1699999990);

@@ -14,6 +14,8 @@ package ProxyUser::Store;
 #   verdicts($nginx, @tokens)         one connection; a count of each verdict
 #   as('alice', iat => 5)             a token of alice
 #
+#   my %client = by_worker($nginx, 3) pid => [ connections to that worker ]
+#   all_workers($nginx)               their pids, in order
 #   calls('evalsha')                  so often has Redis done it
 #   my @word = changed(sub { ... })   what Redis did meanwhile, but for INFO
 #   warm($nginx)                      returns when users are cached
@@ -29,13 +31,14 @@ use Exporter qw(import);
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-use ProxyUser::Nginx qw(start_nginx);
+use ProxyUser::Nginx qw(start_nginx read_file);
 use ProxyUser::Redis qw(redis seed_user user_id);
 use ProxyUser::Token qw(token);
 
 our @EXPORT = qw(
     store_nginx store_http store_server ask answer_of verdict verdicts as
-    calls changed warm within proxy_user everything lines
+    all_workers by_worker calls changed warm within proxy_user everything
+    lines
 );
 
 # A Redis that does not answer must not make a test wait for ever.
@@ -173,6 +176,47 @@ sub as {
 }
 
 
+# The pids of all workers there are to be: nginx listens before it has any.
+sub all_workers {
+    my ($nginx) = @_;
+
+    my ($n) = read_file("$nginx->{root}/conf/nginx.conf")
+        =~ /^worker_processes (\d+);/m;
+    my @pid;
+
+    defined within(5, sub { (@pid = $nginx->workers) == $n })
+        or die "there are no $n workers\n", $nginx->log;
+    return sort @pid;
+}
+
+
+# Whoever is free accepts a connection, often always the same: each worker is
+# left alone with it for a moment.
+sub by_worker {
+    my ($nginx, $n) = @_;
+
+    my @pid = all_workers($nginx);
+    my %client;
+
+    for my $pid (@pid) {
+        my @other = grep { $_ != $pid } @pid;
+
+        kill STOP => @other;
+        my @mine = map {
+            my $c = $nginx->connect;
+            $c->ask('GET', '/open');
+            my $r = answer_of($c->answer);
+            die "worker $pid did not answer\n" if $r->{pid} ne $pid;
+            $c;
+        } 1 .. $n;
+        kill CONT => @other;
+        $client{$pid} = \@mine;
+    }
+
+    return %client;
+}
+
+
 # Redis counts what fails as well; a script's own commands are not counted
 # apart from those of clients.
 sub calls {
@@ -209,18 +253,19 @@ sub warm {
 
     my $sub = 'warm-' . ++$warm;
     seed_user(id => user_id($warm), sub => $sub, %opt);
+    my %client = by_worker($nginx, 1);
 
-    my %hit;
-    my $workers = $nginx->workers;
-
-    for (1 .. 500) {
-        my $r = ask($nginx, as($sub));
-        $hit{ $r->{pid} } = 1 if $r->{cache} eq 'hit';
-        return 1 if keys %hit >= $workers;
-        sleep 0.02;
+    for my $c (map { @$_ } values %client) {
+        my $hit = within(10, sub {
+            $c->ask('GET', '/', token => as($sub));
+            answer_of($c->answer)->{cache} eq 'hit';
+        });
+        die "the users do not become warm:\n", $nginx->log
+            unless defined $hit;
+        $c->close;
     }
 
-    die "the users do not become warm:\n", $nginx->log;
+    return 1;
 }
 
 
