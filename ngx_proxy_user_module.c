@@ -251,8 +251,9 @@ ngx_proxy_user_init_process(ngx_cycle_t *cycle)
     cln->data = mcf;
 
     mcf->store = ngx_proxy_user_store_open(cycle, mcf);
+    mcf->hash = pu_hash_new();
 
-    return mcf->store ? NGX_OK : NGX_ERROR;
+    return mcf->store && mcf->hash ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -280,4 +281,7 @@ ngx_proxy_user_close(void *data)
         ngx_proxy_user_store_close(mcf->store);
         mcf->store = NULL;
     }
+
+    pu_hash_free(mcf->hash);
+    mcf->hash = NULL;
 }

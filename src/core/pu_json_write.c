@@ -80,6 +80,22 @@ pu_json_escape(uint8_t out[6], uint8_t c)
 }
 
 
+/* How many bytes at "p" need no escape and are ASCII: nearly all are. */
+static size_t
+pu_json_plain(const uint8_t *p, size_t len)
+{
+    size_t  n;
+
+    for (n = 0; n < len; n++) {
+        if (p[n] < 0x20 || p[n] >= 0x7f || p[n] == '"' || p[n] == '\\') {
+            break;
+        }
+    }
+
+    return n;
+}
+
+
 void
 pu_json_quote(pu_buf_t *b, pu_str_t s)
 {
@@ -94,6 +110,16 @@ pu_json_quote(pu_buf_t *b, pu_str_t s)
     *b->pos++ = '"';
 
     for (i = 0; i < s.len; i += used) {
+        used = pu_json_plain(s.data + i, s.len - i);
+
+        /* one byte stays for the closing quote */
+
+        if (used != 0 && used < (size_t) (b->end - b->pos)) {
+            memcpy(b->pos, s.data + i, used);
+            b->pos += used;
+            continue;
+        }
+
         used = pu_utf8_char(s.data + i, s.len - i);
 
         if (used == 0) {
@@ -108,8 +134,6 @@ pu_json_quote(pu_buf_t *b, pu_str_t s)
             n = used;
             memcpy(out, s.data + i, used);
         }
-
-        /* one byte stays for the closing quote */
 
         if (n >= (size_t) (b->end - b->pos)) {
             b->full = 1;

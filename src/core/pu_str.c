@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <openssl/err.h>
-#include <openssl/evp.h>
 
 #include "pu_str.h"
 
@@ -335,34 +333,6 @@ pu_base64url_encode(char *out, const uint8_t *data, size_t len)
     }
 
     return (size_t) (p - out);
-}
-
-
-int
-pu_sha256(uint8_t out[PU_SHA256_LEN], const pu_str_t *parts, size_t n)
-{
-    int          ok;
-    size_t       i;
-    EVP_MD_CTX  *ctx;
-
-    ctx = EVP_MD_CTX_new();
-    ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
-
-    for (i = 0; ok && i < n; i++) {
-        if (parts[i].len != 0) {
-            ok = EVP_DigestUpdate(ctx, parts[i].data, parts[i].len) == 1;
-        }
-    }
-
-    ok = ok && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
-
-    EVP_MD_CTX_free(ctx);
-
-    if (!ok) {
-        ERR_clear_error();
-    }
-
-    return ok;
 }
 
 

@@ -82,20 +82,28 @@ static int pu_unpack_byte(pu_unpack_t *u);
 static pu_str_t pu_unpack_str(pu_unpack_t *u, size_t len, int present);
 
 
-int
-pu_handle_digest(uint8_t digest[PU_SHA256_LEN], pu_str_t issuer,
+void
+pu_handle_parts(pu_str_t parts[PU_HANDLE_PARTS], pu_str_t issuer,
     pu_str_t subject)
 {
     static const uint8_t  zero = 0;
-
-    pu_str_t  parts[3];
 
     parts[0] = issuer;
     parts[1].len = 1;
     parts[1].data = &zero;
     parts[2] = subject;
+}
 
-    return pu_sha256(digest, parts, 3);
+
+int
+pu_handle_digest(uint8_t digest[PU_SHA256_LEN], pu_str_t issuer,
+    pu_str_t subject)
+{
+    pu_str_t  parts[PU_HANDLE_PARTS];
+
+    pu_handle_parts(parts, issuer, subject);
+
+    return pu_sha256(digest, parts, PU_HANDLE_PARTS);
 }
 
 

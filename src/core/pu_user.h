@@ -65,7 +65,13 @@ typedef struct {
 } pu_handle_t;
 
 
-/* The digest of an (issuer url, subject) handle, SPEC section 5; 1 or 0. */
+/* What is hashed for an (issuer url, subject) handle. */
+#define PU_HANDLE_PARTS       3
+
+void pu_handle_parts(pu_str_t parts[PU_HANDLE_PARTS], pu_str_t issuer,
+    pu_str_t subject);
+
+/* The digest of an (issuer url, subject) handle, its SHA-256; 1 or 0. */
 int pu_handle_digest(uint8_t digest[PU_SHA256_LEN], pu_str_t issuer,
     pu_str_t subject);
 

@@ -12,6 +12,7 @@
 #include <ngx_event.h>
 #include <ngx_http.h>
 
+#include "pu_hash.h"
 #include "pu_issuer.h"
 #include "pu_policy.h"
 #include "pu_token.h"
@@ -54,6 +55,7 @@ typedef struct {
     size_t                           zone_size;
     ngx_proxy_user_zone_t           *zone;        /* NULL: no issuer */
     ngx_proxy_user_store_t          *store;       /* set in a worker */
+    pu_hash_t                       *hash;        /* set in a worker */
     ngx_int_t                        request_id;  /* variable index */
     ngx_uint_t                       files;       /* audit, to be reopened */
 } ngx_proxy_user_main_conf_t;

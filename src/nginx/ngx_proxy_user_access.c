@@ -247,9 +247,11 @@ static void
 ngx_proxy_user_access_prove(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, ngx_str_t token)
 {
-    u_char    digest[PU_SHA256_LEN];
-    pu_str_t  text;
+    u_char                             digest[PU_SHA256_LEN];
+    pu_str_t                           text, parts[PU_HANDLE_PARTS];
+    const ngx_proxy_user_main_conf_t  *mcf;
 
+    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
     text = ngx_proxy_user_str(&token);
 
     id->judged = 1;
@@ -264,7 +266,7 @@ ngx_proxy_user_access_prove(ngx_http_request_t *r,
         return;
     }
 
-    if (!pu_sha256(digest, &text, 1)) {
+    if (mcf->hash == NULL || !pu_hash_sha256(mcf->hash, digest, &text, 1)) {
         return;
     }
 
@@ -280,10 +282,13 @@ ngx_proxy_user_access_prove(ngx_http_request_t *r,
         id->proof = PU_TOKEN_BINDING;
     }
 
-    if (id->proof == PU_OK
-        && !pu_handle_digest(id->handle, id->issuer->url,
-                             id->verified.subject))
-    {
+    if (id->proof != PU_OK) {
+        return;
+    }
+
+    pu_handle_parts(parts, id->issuer->url, id->verified.subject);
+
+    if (!pu_hash_sha256(mcf->hash, id->handle, parts, PU_HANDLE_PARTS)) {
         id->proof = PU_INTERNAL;
     }
 }

@@ -92,7 +92,6 @@ static pu_reason_t
 ngx_proxy_user_bearer(ngx_http_request_t *r,
     ngx_proxy_user_credential_t *credential)
 {
-    size_t            i;
     ngx_str_t         rest;
     ngx_table_elt_t  *h;
 
@@ -111,16 +110,16 @@ ngx_proxy_user_bearer(ngx_http_request_t *r,
         credential->dpop = 1;
     }
 
-    for (i = 0; i < rest.len; i++) {
-
-        if (rest.data[i] == ' ' || rest.data[i] == ',') {
-            return PU_CREDENTIAL_MALFORMED;
-        }
+    if (rest.len == 0
+        || memchr(rest.data, ' ', rest.len)
+        || memchr(rest.data, ',', rest.len))
+    {
+        return PU_CREDENTIAL_MALFORMED;
     }
 
     credential->token = rest;
 
-    return rest.len ? PU_OK : PU_CREDENTIAL_MALFORMED;
+    return PU_OK;
 }
 
 
