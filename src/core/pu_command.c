@@ -312,7 +312,7 @@ pu_command_tail_read(pu_args_t *args, pu_str_t prefix, pu_log_id_t last,
 
     pu_args_text(args, "XREAD");
     pu_args_text(args, "COUNT");
-    pu_args_text(args, "512");
+    pu_args_int(args, PU_TAIL_ENTRIES);
     pu_args_text(args, "BLOCK");
     pu_args_int(args, block);
     pu_args_text(args, "STREAMS");

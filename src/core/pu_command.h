@@ -21,6 +21,7 @@
 #define PU_SCRIPT_SHA_LEN     40
 #define PU_HANDLE_TEXT_MAX    (5 + PU_DIGEST_TEXT_LEN)    /* "cert:" */
 #define PU_LOG_ID_TEXT_MAX    41        /* two numbers of 20 and "-" */
+#define PU_TAIL_ENTRIES       512       /* of one round */
 #define PU_LOG_LENGTH         1000000   /* about; older entries are trimmed */
 
 /* The text of change.lua, embedded when this was built. */
@@ -130,9 +131,10 @@ size_t pu_log_id_text(char out[PU_LOG_ID_TEXT_MAX], pu_log_id_t id);
 int pu_log_id_cmp(pu_log_id_t a, pu_log_id_t b);
 
 /*
- * One round of the tail: XREAD BLOCK "block" ms after "last" (at most 512
- * entries), then an XRANGE that shows whether "last" is still there: it runs
- * when the first has ended, so what XREAD gave follows "last" without a gap.
+ * One round of the tail: XREAD BLOCK "block" ms after "last" (at most
+ * PU_TAIL_ENTRIES), then an XRANGE that shows whether "last" is still there:
+ * it runs when the first has ended, so what XREAD gave follows "last" without
+ * a gap.
  */
 void pu_command_tail_read(pu_args_t *args, pu_str_t prefix, pu_log_id_t last,
     unsigned block);

@@ -82,7 +82,7 @@ const pu_issuer_t *pu_token_in_force(const pu_verified_t *verified,
  * One claim of a token that has been verified before (this does not verify):
  * a string as it is, anything else as compact JSON.  "name" is matched
  * exactly, else without regard to ASCII case if that finds one member only.
- * Returns the length written to "out" (room for PU_TOKEN_LEN_MAX), -1 when
+ * Returns the length written to "out" (room for text.len), -1 when
  * there is no such claim, -2 when it has a control byte (RFC 9110 section
  * 5.5: it must not become a header).
  */

@@ -189,14 +189,21 @@ ngx_proxy_user_access_begin(ngx_http_request_t *r,
                       credential.token.len)
            != 0)
     {
-        id->source = *credential.source;
-        id->dpop = credential.dpop;
-
         ngx_proxy_user_access_prove(r, id, credential.token);
+    }
+
+    if (credential.source) {
+        id->source = *credential.source;
     }
 
     if (id->proof != PU_OK) {
         return ngx_proxy_user_access_refuse(r, id, id->proof);
+    }
+
+    /* RFC 9449 section 7.1: that scheme is for tokens bound to a key */
+
+    if (credential.dpop) {
+        return ngx_proxy_user_access_refuse(r, id, PU_TOKEN_BINDING);
     }
 
     if (!ngx_proxy_user_access_accepts(id, conf)) {
@@ -274,12 +281,6 @@ ngx_proxy_user_access_prove(ngx_http_request_t *r,
 
     if (id->token_cache == NGX_PROXY_USER_CACHE_MISS) {
         id->proof = ngx_proxy_user_access_verify(r, id, digest);
-    }
-
-    /* RFC 9449 section 7.1: that scheme is for tokens bound to a key */
-
-    if (id->proof == PU_OK && id->dpop) {
-        id->proof = PU_TOKEN_BINDING;
     }
 
     if (id->proof != PU_OK) {
@@ -544,7 +545,7 @@ ngx_proxy_user_access_wait(ngx_http_request_t *r,
 
     if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
         ngx_proxy_user_store_detach(&id->waiter);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return ngx_proxy_user_access_refuse(r, id, PU_INTERNAL);
     }
 
     id->waiting = 1;

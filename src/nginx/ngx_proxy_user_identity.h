@@ -44,7 +44,6 @@ typedef struct {
     /* the credential */
     ngx_proxy_user_source_t           source;
     ngx_str_t                         token;
-    unsigned                          dpop:1;   /* by the scheme DPoP */
     unsigned                          judged:1; /* "proof" is about it */
     pu_reason_t                       proof;    /* PU_OK: proven */
     const pu_issuer_t                *issuer;
@@ -72,6 +71,7 @@ typedef struct {
     uint64_t                          spent;    /* us */
 
     ngx_table_elt_t                  *challenge;
+    ngx_table_elt_t                  *retry;
     ngx_table_elt_t                  *covered;  /* another module's */
     unsigned                          hidden:1; /* from who answers */
     unsigned                          logging:1;

@@ -509,6 +509,7 @@ ngx_proxy_user_redis_fail(ngx_proxy_user_redis_t *redis, const char *why,
     }
 
     if (redis->refused) {
+        redis->refused = 0;
         pause = NGX_PROXY_USER_REDIS_REFUSED;
     }
 

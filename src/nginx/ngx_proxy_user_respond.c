@@ -84,8 +84,9 @@ ngx_proxy_user_respond(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
     }
 
     if (status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && id->retry == NULL
         && ngx_proxy_user_respond_header(r, "Retry-After", "retry-after",
-                                         PU_STR("1"), NULL)
+                                         PU_STR("1"), &id->retry)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -13,6 +13,7 @@
 
 
 #define NGX_PROXY_USER_FLIGHTS      256     /* buckets */
+#define NGX_PROXY_USER_RACES        4       /* asked again as often for it */
 #define NGX_PROXY_USER_TEXT_MAX     2048    /* of a new user's three names */
 #define NGX_PROXY_USER_REPLY_MAX    (128 * 1024)
 
@@ -32,7 +33,7 @@ typedef struct {
     unsigned                         listed:1;
     unsigned                         asked:1;   /* Redis will call back */
     unsigned                         lost:1;    /* asked again for this */
-    unsigned                         raced:1;
+    unsigned                         raced:3;   /* how often */
     unsigned                         reloaded:1;
 } ngx_proxy_user_flight_t;
 
@@ -45,6 +46,7 @@ struct ngx_proxy_user_store_s {
     ngx_proxy_user_redis_options_t      options;
     ngx_proxy_user_tail_t              *tail;
     ngx_proxy_user_record_t             record; /* of the last answer */
+    time_t                              unreadable; /* last told */
     ngx_queue_t                         all;
     ngx_queue_t                         flights[NGX_PROXY_USER_FLIGHTS];
 };
@@ -170,7 +172,7 @@ ngx_proxy_user_store_cached(ngx_proxy_user_store_t *store,
 
     if (rc == NGX_OK
         && (store->conf == NULL
-            || ngx_current_msec - store->record.since
+            || ngx_proxy_user_zone_age(store->record.since)
                < NGX_PROXY_USER_USER_AGE))
     {
         answer->reason = PU_OK;
@@ -323,7 +325,7 @@ ngx_proxy_user_store_unknown(ngx_proxy_user_store_t *store,
         good = view;
     }
 
-    if (ngx_current_msec - good > store->conf->stale) {
+    if (ngx_proxy_user_zone_age(good) > store->conf->stale) {
         return;
     }
 
@@ -603,14 +605,14 @@ ngx_proxy_user_flight_none(ngx_proxy_user_flight_t *flight)
 static void
 ngx_proxy_user_flight_raced(ngx_proxy_user_flight_t *flight)
 {
-    ngx_uint_t  once;
-
-    once = !flight->raced;
-    flight->raced = 1;
-
-    if (!once || !ngx_proxy_user_flight_again(flight)) {
+    if (flight->raced == NGX_PROXY_USER_RACES
+        || !ngx_proxy_user_flight_again(flight))
+    {
         ngx_proxy_user_flight_finish(flight, PU_STORE_UNAVAILABLE);
+        return;
     }
+
+    flight->raced++;
 }
 
 
@@ -648,12 +650,23 @@ ngx_proxy_user_flight_store(ngx_proxy_user_flight_t *flight,
 static void
 ngx_proxy_user_flight_unreadable(ngx_proxy_user_flight_t *flight)
 {
-    size_t  len;
-    char    text[PU_HANDLE_TEXT_MAX];
+    size_t                   len;
+    char                     text[PU_HANDLE_TEXT_MAX];
+    ngx_proxy_user_store_t  *store;
+
+    store = flight->store;
+
+    /* whoever has such a token could fill the log */
+
+    if (store->unreadable == ngx_time()) {
+        return;
+    }
+
+    store->unreadable = ngx_time();
 
     len = pu_handle_text(text, flight->query.kind, flight->query.digest);
 
-    ngx_log_error(NGX_LOG_ERR, flight->store->log, 0,
+    ngx_log_error(NGX_LOG_ERR, store->log, 0,
                   "proxy_user: the record of handle \"%*s\" or of its user "
                   "cannot be read", len, text);
 }

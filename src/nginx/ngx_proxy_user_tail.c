@@ -17,6 +17,7 @@
 
 #define NGX_PROXY_USER_TAIL_TICK   250          /* ms; of the lease */
 #define NGX_PROXY_USER_TAIL_BLOCK  1000         /* ms */
+#define NGX_PROXY_USER_TAIL_SLACK  300          /* ms; Redis is not punctual */
 #define NGX_PROXY_USER_TAIL_REPLY  (8 * 1024 * 1024)
 
 
@@ -34,6 +35,7 @@ struct ngx_proxy_user_tail_s {
     pu_log_id_t                         last;       /* when it was sent */
     u_char                              digest[PU_SHA256_LEN];
     unsigned                            failed:1;
+    unsigned                            more:1;     /* has not been read */
     unsigned                            restart:1;
 };
 
@@ -70,7 +72,9 @@ ngx_proxy_user_tail_open(ngx_cycle_t *cycle,
     tail->cycle = cycle;
 
     tail->options.name = "the change log";
-    tail->options.timeout = NGX_PROXY_USER_TAIL_BLOCK + conf->timeout;
+    tail->options.timeout = NGX_PROXY_USER_TAIL_BLOCK
+                            + ngx_max(conf->timeout,
+                                      NGX_PROXY_USER_TAIL_SLACK);
     tail->options.max_reply = NGX_PROXY_USER_TAIL_REPLY;
 
     tail->tick.handler = ngx_proxy_user_tail_tick;
@@ -156,6 +160,7 @@ ngx_proxy_user_tail_round(ngx_event_t *ev)
     }
 
     tail->failed = 0;
+    tail->more = 0;
     tail->since = ngx_current_msec;
 
     rc = ngx_proxy_user_zone_last(tail->zone, ngx_pid, &tail->last,
@@ -291,6 +296,10 @@ ngx_proxy_user_tail_entries(void *data, redisReply *reply)
         return;
     }
 
+    /* a full answer may be the first part of a long log */
+
+    tail->more = entries && entries->elements >= PU_TAIL_ENTRIES;
+
     for (i = 0; entries && i < entries->elements; i++) {
 
         if (ngx_proxy_user_tail_apply(tail, entries->element[i]) != NGX_OK) {
@@ -354,8 +363,9 @@ ngx_proxy_user_tail_answered(ngx_proxy_user_tail_t *tail)
 
     ngx_proxy_user_redis_trouble(tail->redis, NULL);
 
-    if (ngx_proxy_user_zone_stamp(tail->zone, ngx_pid, tail->since)
-        == NGX_OK)
+    if (tail->more
+        || ngx_proxy_user_zone_stamp(tail->zone, ngx_pid, tail->since)
+           == NGX_OK)
     {
         ngx_post_event(&tail->next, &ngx_posted_events);
     }
@@ -369,6 +379,7 @@ ngx_proxy_user_tail_apply(ngx_proxy_user_tail_t *tail,
     const redisReply *reply)
 {
     u_char            digest[PU_SHA256_LEN], handle[PU_SHA256_LEN];
+    ngx_uint_t        created, made;
     const u_char     *user, *key;
     pu_log_entry_t    entry;
     pu_handle_kind_t  kind;
@@ -383,6 +394,14 @@ ngx_proxy_user_tail_apply(ngx_proxy_user_tail_t *tail,
     user = NULL;
     key = NULL;
 
+    /*
+     * Nothing older can be known of a user who has just been made, and of
+     * a handle that a first token has made only that it was not there.
+     */
+
+    created = pu_str_is(entry.op, "create");
+    made = created && pu_str_is(entry.source, "jit");
+
     if (entry.user.len) {
 
         if (!pu_user_id_ok(entry.user)) {
@@ -390,7 +409,7 @@ ngx_proxy_user_tail_apply(ngx_proxy_user_tail_t *tail,
             return NGX_ERROR;
         }
 
-        user = entry.user.data;
+        user = created ? NULL : entry.user.data;
     }
 
     if (entry.handle.len) {
@@ -404,7 +423,7 @@ ngx_proxy_user_tail_apply(ngx_proxy_user_tail_t *tail,
     }
 
     return ngx_proxy_user_zone_apply(tail->zone, ngx_pid, entry.id, digest,
-                                     user, key);
+                                     user, key, made);
 }
 
 

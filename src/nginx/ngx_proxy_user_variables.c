@@ -293,7 +293,7 @@ ngx_proxy_user_variable_claim(ngx_http_request_t *r,
         name.len = variable->len - (sizeof(NGX_PROXY_USER_CLAIM) - 1);
         name.data = variable->data + sizeof(NGX_PROXY_USER_CLAIM) - 1;
 
-        p = ngx_pnalloc(r->pool, PU_TOKEN_LEN_MAX);
+        p = ngx_pnalloc(r->pool, id->token.len);
         if (p == NULL) {
             return NGX_ERROR;
         }

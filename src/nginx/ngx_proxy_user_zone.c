@@ -11,6 +11,7 @@
 
 
 #define NGX_PROXY_USER_LAYOUT      1    /* part of the zone's name */
+#define NGX_PROXY_USER_TOMBS_MIN   1024 /* chunks, if there are so many */
 
 
 typedef enum {
@@ -129,6 +130,7 @@ ngx_proxy_user_zone_init(ngx_shm_zone_t *shm, void *data)
     ngx_proxy_user_zone_t  *old = data;
 
     size_t                  size;
+    ngx_proxy_user_list_t  *tombs;
     ngx_proxy_user_zone_t  *zone;
 
     zone = shm->data;
@@ -160,6 +162,13 @@ ngx_proxy_user_zone_init(ngx_shm_zone_t *shm, void *data)
                               size - offsetof(ngx_proxy_user_head_t, arena),
                               ngx_proxy_user_zone_shares,
                               NGX_PROXY_USER_KINDS);
+
+    /* a lost tombstone makes every look-up under way ask again */
+
+    tombs = &zone->head->arena.lists[NGX_PROXY_USER_TOMBS];
+    tombs->budget = ngx_max(tombs->budget,
+                            ngx_min(NGX_PROXY_USER_TOMBS_MIN,
+                                    zone->head->arena.nchunks / 4));
 
     return NGX_OK;
 }
@@ -211,7 +220,7 @@ ngx_proxy_user_zone_token(ngx_proxy_user_zone_t *zone, const u_char *key,
 
     if (e) {
 
-        if (ngx_current_msec - e->stamp < NGX_PROXY_USER_TOKEN_AGE) {
+        if (ngx_proxy_user_zone_age(e->stamp) < NGX_PROXY_USER_TOKEN_AGE) {
             *len = ngx_proxy_user_arena_copy(&zone->arena, e, data, 0);
             ngx_proxy_user_arena_use(&zone->arena, e);
             rc = NGX_OK;
@@ -371,7 +380,8 @@ ngx_proxy_user_zone_user(ngx_proxy_user_zone_t *zone, const u_char *key,
     if (rc != NGX_OK) {
         e = ngx_proxy_user_zone_find(zone, NGX_PROXY_USER_NONES, key);
 
-        if (e && ngx_current_msec - e->stamp < NGX_PROXY_USER_NONE_AGE) {
+        if (e && ngx_proxy_user_zone_age(e->stamp) < NGX_PROXY_USER_NONE_AGE)
+        {
             rc = NGX_ABORT;
         }
     }
@@ -514,7 +524,7 @@ ngx_proxy_user_zone_lease(ngx_proxy_user_zone_t *zone, ngx_pid_t pid)
     ngx_proxy_user_zone_lock(zone);
 
     if (head->holder == 0 || head->holder == pid
-        || ngx_current_msec - head->renewed > NGX_PROXY_USER_LEASE_AGE)
+        || ngx_proxy_user_zone_age(head->renewed) > NGX_PROXY_USER_LEASE_AGE)
     {
         head->holder = pid;
         head->renewed = ngx_current_msec;
@@ -573,7 +583,7 @@ ngx_proxy_user_zone_last(ngx_proxy_user_zone_t *zone, ngx_pid_t pid,
 ngx_int_t
 ngx_proxy_user_zone_apply(ngx_proxy_user_zone_t *zone, ngx_pid_t pid,
     pu_log_id_t id, const u_char digest[PU_SHA256_LEN], const u_char *user,
-    const u_char *handle)
+    const u_char *handle, ngx_uint_t made)
 {
     u_char                   key[NGX_PROXY_USER_KEY_LEN];
     ngx_int_t                rc;
@@ -601,8 +611,11 @@ ngx_proxy_user_zone_apply(ngx_proxy_user_zone_t *zone, ngx_pid_t pid,
         }
 
         if (handle) {
-            ngx_proxy_user_arena_forget(arena, NGX_PROXY_USER_HANDLES,
-                                        handle);
+            if (!made) {
+                ngx_proxy_user_arena_forget(arena, NGX_PROXY_USER_HANDLES,
+                                            handle);
+            }
+
             ngx_proxy_user_arena_forget(arena, NGX_PROXY_USER_NONES, handle);
             ngx_proxy_user_arena_put(arena, NGX_PROXY_USER_TOMBS, handle,
                                      head->applied, NULL, 0);
@@ -685,7 +698,7 @@ ngx_proxy_user_zone_fresh(ngx_proxy_user_zone_t *zone, ngx_msec_t *since)
 
     *since = zone->head->view;
 
-    return ngx_current_msec - *since < NGX_PROXY_USER_VIEW_AGE;
+    return ngx_proxy_user_zone_age(*since) < NGX_PROXY_USER_VIEW_AGE;
 }
 
 

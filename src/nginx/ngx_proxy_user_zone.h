@@ -12,7 +12,8 @@
  * nothing, logs nothing and calls nobody back.  A worker killed under the lock
  * leaves a mark; the next one that finds it empties the zone.
  *
- * Times are ngx_current_msec: monotonic and the same in all processes.
+ * Times are ngx_current_msec: monotonic, and the same in all processes but for
+ * what each has not noticed yet.
  */
 
 #ifndef NGX_PROXY_USER_ZONE_H
@@ -41,6 +42,19 @@ typedef struct {
     u_char       handle[NGX_PROXY_USER_RECORD_MAX];
     u_char       user[NGX_PROXY_USER_RECORD_MAX];
 } ngx_proxy_user_record_t;
+
+
+/* How long ago that was; a moment that another worker is ahead counts as 0. */
+
+static ngx_inline ngx_msec_t
+ngx_proxy_user_zone_age(ngx_msec_t then)
+{
+    ngx_msec_int_t  age;
+
+    age = (ngx_msec_int_t) (ngx_current_msec - then);
+
+    return age < 0 ? 0 : (ngx_msec_t) age;
+}
 
 
 /*
@@ -108,11 +122,11 @@ ngx_int_t ngx_proxy_user_zone_last(ngx_proxy_user_zone_t *zone,
 /*
  * Applies one entry: its user and handle are dropped and tombstoned.  An
  * entry not newer than the last is passed over.  "user" and "handle" may be
- * NULL.
+ * NULL.  "made": the handle was not there before, so only that need be dropped.
  */
 ngx_int_t ngx_proxy_user_zone_apply(ngx_proxy_user_zone_t *zone,
     ngx_pid_t pid, pu_log_id_t id, const u_char digest[PU_SHA256_LEN],
-    const u_char *user, const u_char *handle);
+    const u_char *user, const u_char *handle, ngx_uint_t made);
 
 /* Drops every user and handle and goes on from "last". */
 ngx_int_t ngx_proxy_user_zone_restart(ngx_proxy_user_zone_t *zone,
