@@ -629,6 +629,14 @@ ngx_proxy_user_redis_trouble(ngx_proxy_user_redis_t *redis,
 
     redis->troubled = 1;
 
+    if (error->type != REDIS_REPLY_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, redis->log, 0,
+                      "proxy_user: redis \"%V\" is not available for %s: "
+                      "its answer makes no sense",
+                      &redis->conf->url, redis->options->name);
+        return;
+    }
+
     hint = "";
 
     if (ngx_proxy_user_redis_denied(error)) {

@@ -46,7 +46,8 @@ struct ngx_proxy_user_store_s {
     ngx_proxy_user_redis_options_t      options;
     ngx_proxy_user_tail_t              *tail;
     ngx_proxy_user_record_t             record; /* of the last answer */
-    time_t                              unreadable; /* last told */
+    time_t                              unreadable; /* last told ... */
+    u_char                              unread[PU_SHA256_LEN];  /* ... of */
     ngx_queue_t                         all;
     ngx_queue_t                         flights[NGX_PROXY_USER_FLIGHTS];
 };
@@ -658,11 +659,15 @@ ngx_proxy_user_flight_unreadable(ngx_proxy_user_flight_t *flight)
 
     /* whoever has such a token could fill the log */
 
-    if (store->unreadable == ngx_time()) {
+    if (store->unreadable == ngx_time()
+        && ngx_memcmp(store->unread, flight->query.digest, PU_SHA256_LEN)
+           == 0)
+    {
         return;
     }
 
     store->unreadable = ngx_time();
+    ngx_memcpy(store->unread, flight->query.digest, PU_SHA256_LEN);
 
     len = pu_handle_text(text, flight->query.kind, flight->query.digest);
 

@@ -288,7 +288,7 @@ ngx_proxy_user_tail_entries(void *data, redisReply *reply)
     if (reply == NULL || !pu_reply_entries(reply, &entries)) {
 
         if (reply) {
-            (void) ngx_proxy_user_tail_refused(tail, reply);
+            ngx_proxy_user_redis_trouble(tail->redis, reply);
         }
 
         tail->failed = 1;
@@ -455,9 +455,7 @@ ngx_proxy_user_tail_refused(ngx_proxy_user_tail_t *tail,
         return 0;
     }
 
-    if (reply->type == REDIS_REPLY_ERROR) {
-        ngx_proxy_user_redis_trouble(tail->redis, reply);
-    }
+    ngx_proxy_user_redis_trouble(tail->redis, reply);
 
     return 1;
 }
