@@ -475,14 +475,24 @@ subtest 'the state of a user' => sub {
 };
 
 
-subtest 'a handle that is no longer good' => sub {
+# A token is refused for its handle in the words it would be refused for its
+# own claims.
+subtest 'a handle that is not good now' => sub {
     my $nginx = store_nginx();
+    my $now = int Time::HiRes::time();
 
-    for my $state ('active', 'revoked') {
-        my ($sub) = fresh_user(handle => { state => $state });
-        my $r = ask($nginx, as($sub));
-        is $r->{status} == 200 ? 'served' : 'refused',
-            $state eq 'active' ? 'served' : 'refused', "a handle $state";
+    for (['active', {}, '200 ok'],
+         ['revoked', { state => 'revoked' }, '401 token_revoked'],
+         ['past its end', { expires => $now - 5 }, '401 token_expired'],
+         ['before its end', { expires => $now + 500 }, '200 ok'],
+         ['before its beginning', { not_before => $now + 500 },
+          '401 token_not_yet_valid'],
+         ['after its beginning', { not_before => $now - 5 }, '200 ok'])
+    {
+        my ($title, $handle, $expected) = @$_;
+        my ($sub) = fresh_user(handle => $handle);
+        is verdict($nginx, as($sub)), $expected, "a handle $title";
+        is verdict($nginx, as($sub)), $expected, 'and out of the cache';
     }
 };
 
@@ -615,71 +625,6 @@ subtest 'prefixes and databases are worlds of their own' => sub {
     $nginx = store_nginx(url => 'unix:$TEST_NGINX_REDIS_SOCKET:999');
     is verdict($nginx, as('alice')), '503 store_unavailable',
         'a database that is not there';
-};
-
-
-# Every line that has failed is heard of once, whatever was asked meanwhile.
-sub unavailable {
-    my ($nginx, $title, $pattern) = @_;
-
-    is_deeply verdicts($nginx, map { as("u$_") } 1 .. 5),
-        { '503 store_unavailable' => 5 }, $title;
-    ok $nginx->wait_log(qr/for look-ups: $pattern/),
-        'the log says why' or diag $nginx->log;
-    is scalar(lines($nginx->log, qr/\[error\].*for look-ups/)), 1, 'once';
-}
-
-
-subtest 'passwords and users of Redis' => sub {
-    my $secret = 'correct-horse-battery';
-    write_file('right', "$secret\n");
-    write_file('wrong', "something-else\n");
-    my $file = sub { "password_file=\$TEST_NGINX_TMP/$_[0]" };
-
-    my $locked = redis_start(password => $secret);
-    seed_user(sub => 'alice', state => 'suspended');
-
-    my $nginx = store_nginx(redis => $file->('right'));
-    is verdict($nginx, as('alice')), '403 user_suspended',
-        'the right password';
-    is verdict($nginx, as('bob')), '200 ok', 'and users are made';
-
-    $nginx = store_nginx(redis => $file->('wrong'));
-    unavailable($nginx, 'a wrong password', qr/.*WRONGPASS/);
-    unlike $nginx->log, qr/something-else/, 'which is in no log';
-
-    $nginx = store_nginx();
-    unavailable($nginx, 'no password', qr/.*(?:NOAUTH|password_file)/);
-
-    # A user that may do what the module has to do, and one that may not.
-    redis('ACL', 'SETUSER', 'gate', 'on', ">$secret", '~{pu}:*', '+evalsha',
-          '+script|load', '+xread', '+xrange', '+xrevrange', '+hset',
-          '+hmget', '+type', '+time', '+sadd', '+zadd', '+xadd', '+xinfo',
-          '+select');
-    redis('ACL', 'SETUSER', 'guest', 'on', ">$secret", '~other:*', '+@all');
-    my $at = sub { "redis://$_[0]\@127.0.0.1:\$TEST_NGINX_REDIS_PORT" };
-
-    $nginx = store_nginx(url => $at->('gate'), redis => $file->('right'));
-    is verdict($nginx, as('alice')), '403 user_suspended', 'an ACL user';
-    is verdict($nginx, as('carol')), '200 ok', 'makes users';
-    warm($nginx);
-    is ask($nginx, as('carol'))->{cache}, 'hit', 'and follows the log';
-    is scalar(lines($nginx->log, qr/\[(?:error|warn)\]/)), 0,
-        'with those few rights';
-
-    $nginx = store_nginx(url => $at->('gate'), redis => $file->('wrong'));
-    unavailable($nginx, 'an ACL user with a wrong password', qr/.*WRONGPASS/);
-
-    $nginx = store_nginx(url => $at->('nobody'), redis => $file->('right'));
-    unavailable($nginx, 'a user that is not there', qr/.*WRONGPASS/);
-
-    $nginx = store_nginx(url => $at->('guest'), redis => $file->('right'));
-    is verdict($nginx, as('alice')), '503 store_unavailable',
-        'a user without a right to these keys';
-    is verdict($nginx, as('dave')), '503 store_unavailable', 'makes nobody';
-    ok $nginx->wait_log(qr/\[error\].*proxy_user: redis/), 'it is logged';
-    unlike $nginx->log, qr/\Q$secret\E/, 'and the password is not';
-    $locked->stop;
 };
 
 

@@ -322,7 +322,7 @@ for (['an unknown directive', server => 'proxy_user_maybe on;'],
       redis => 'proxy_user_redis redis://127.0.0.1:$TEST_NGINX_PORT;']) {
     my ($title, @change) = @$_;
 
-    my @worker = sort $nginx->workers;
+    my @worker = $nginx->all_workers(1);
     $nginx->mark;
     $nginx->configure(settings(issuer => issuer(), @change));
     $nginx->signal('HUP');
@@ -346,7 +346,19 @@ keys_are(@keys, map { jwk($_ % 2 ? 'rsa2' : 'ec256b', kid => "k$_") }
 is scalar(grep { $nginx->reload } 1 .. 3), 3, 'three reloads with many keys';
 ok gone($nginx), 'the workers of before have gone';
 
-sub descriptors { scalar(() = glob '/proc/' . $nginx->pid . '/fd/*') }
+# The master closes what it has of a worker when it learns of its end.
+sub descriptors {
+    my $last = -1;
+
+    for (1 .. 30) {
+        my $now = () = glob '/proc/' . $nginx->pid . '/fd/*';
+        return $now if $now == $last;
+        $last = $now;
+        sleep 0.2;
+    }
+
+    return 'never the same';
+}
 
 sub kilobytes {
     my ($n) = read_file('/proc/' . $nginx->pid . '/status')
@@ -383,7 +395,7 @@ SKIP: {
     skip 'a sanitizer keeps freed memory, and looks for leaks itself', 1
         if $ENV{PROXY_USER_MODULE} eq '';
     my $grown = kilobytes() - $size;
-    ok $grown < 2000, "and is no larger ($grown KiB)";
+    ok $grown < 500, "and is no larger ($grown KiB)";
 }
 
 ok $nginx->stop, 'an end';
@@ -402,12 +414,14 @@ warm($nginx, $alice);
 for my $round (1, 2) {
     $redis->freeze;
     @c = waiting($nginx, map { stranger("$round $_") } 1 .. 12);
-    kill KILL => ($nginx->workers)[0];
+    my ($victim) = $nginx->all_workers(2);
+    kill KILL => $victim;
 
     $end = time + 3;
-    sleep 0.02 while time < $end && $nginx->workers < 2;
+    sleep 0.02 while time < $end && grep { $_ == $victim } $nginx->workers;
+    my @now = $nginx->all_workers(2);
     $redis->thaw;
-    is scalar($nginx->workers), 2, 'a worker is killed and replaced';
+    is scalar(@now), 2, 'a worker is killed and replaced';
     like statuses(@c), qr/\A(?:(?:200|cut) ?){12}\z/,
         'who waits for another one is let in';
     is said($nginx, '/', stranger("new $round")), '200 ok',

@@ -49,7 +49,7 @@ location /page {
 location @page { proxy_user_role reader; proxy_pass $TEST_NGINX_ECHO; }
 END
 
-my @worker = sort $nginx->workers;
+my @worker = $nginx->all_workers(2);
 write_file("$nginx->{root}/html/large", 'x' x (8 * 1024 * 1024));
 
 sub logged {
@@ -343,7 +343,7 @@ proxy_user on;
 add_header X-Reason $proxy_user_reason always;
 try_files /index.html =404;
 END
-@worker = $nginx->workers;
+@worker = $nginx->all_workers(1);
 
 is $nginx->get('/', $alice)->{status}, 200, 'a store';
 $redis->freeze;

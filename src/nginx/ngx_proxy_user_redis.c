@@ -20,6 +20,8 @@ static ngx_int_t ngx_proxy_user_redis_answer(ngx_proxy_user_redis_t *redis,
 static void ngx_proxy_user_redis_disconnect(ngx_proxy_user_redis_t *redis);
 static void ngx_proxy_user_redis_complete(
     ngx_proxy_user_redis_command_t *command, redisReply *reply);
+static size_t ngx_proxy_user_redis_said(u_char *text,
+    const redisReply *error);
 static ngx_uint_t ngx_proxy_user_redis_is(const redisReply *reply,
     const char *code);
 
@@ -609,6 +611,7 @@ ngx_proxy_user_redis_trouble(ngx_proxy_user_redis_t *redis,
     const redisReply *error)
 {
     size_t       len;
+    u_char       text[NGX_PROXY_USER_REDIS_TEXT];
     const char  *hint;
 
     if (error == NULL) {
@@ -651,19 +654,38 @@ ngx_proxy_user_redis_trouble(ngx_proxy_user_redis_t *redis,
         hint = "; this is a replica, users cannot be made here";
     }
 
-    /* the first word is a code: the rest may repeat what was sent */
-
-    for (len = 0; len < (size_t) error->len && len < 32; len++) {
-        if (error->str[len] < 'A' || error->str[len] > 'Z') {
-            break;
-        }
-    }
+    len = ngx_proxy_user_redis_said(text, error);
 
     ngx_log_error(NGX_LOG_ERR, redis->log, 0,
                   "proxy_user: redis \"%V\" is not available for %s: "
                   "it answered \"%*s\"%s",
-                  &redis->conf->url, redis->options->name, len, error->str,
-                  hint);
+                  &redis->conf->url, redis->options->name, len, text, hint);
+}
+
+
+/*
+ * The error's text, made fit for a log.  What Redis does not know it repeats
+ * with its arguments, and one of them may be a password.
+ */
+
+static size_t
+ngx_proxy_user_redis_said(u_char *text, const redisReply *error)
+{
+    u_char   c;
+    size_t   i, len;
+
+    len = ngx_min((size_t) error->len, NGX_PROXY_USER_REDIS_TEXT);
+
+    if (ngx_proxy_user_redis_is(error, "ERR unknown command")) {
+        len = sizeof("ERR unknown command") - 1;
+    }
+
+    for (i = 0; i < len; i++) {
+        c = error->str[i];
+        text[i] = (c < 0x20 || c >= 0x7f) ? '?' : c;
+    }
+
+    return len;
 }
 
 
@@ -689,5 +711,9 @@ ngx_proxy_user_redis_denied(const redisReply *reply)
            || ngx_proxy_user_redis_is(reply, "WRONGPASS")
            || ngx_proxy_user_redis_is(reply, "ERR invalid password")
            || ngx_proxy_user_redis_is(reply, "ERR Client sent AUTH")
-           || ngx_proxy_user_redis_is(reply, "ERR AUTH");
+           || ngx_proxy_user_redis_is(reply, "ERR AUTH")
+
+           /* the script is longer than Redis reads before it knows who */
+           || ngx_proxy_user_redis_is(reply,
+                                      "ERR Protocol error: unauthenticated");
 }

@@ -12,6 +12,7 @@
 
 #define NGX_PROXY_USER_REDIS_QUEUE     1024
 #define NGX_PROXY_USER_REDIS_ELEMENTS  4096
+#define NGX_PROXY_USER_REDIS_TEXT      128      /* of an error, in the log */
 #define NGX_PROXY_USER_REDIS_PAUSE     100      /* ms, doubled ... */
 #define NGX_PROXY_USER_REDIS_PAUSE_MAX 500      /* ... up to this */
 #define NGX_PROXY_USER_REDIS_REFUSED   10000    /* after a wrong password */

@@ -15,8 +15,10 @@ package ProxyUser::HTTP2;
 #                                       the error code of a stream cut off
 #   $c->write($bytes); $c->close
 #
-# The frames are made here, since a test must be able to cut a stream off
-# between two of them; header blocks are read only as far as the status.
+# Test::Nginx has a mode for HTTP/2, but writes "http2 on" for it, which nginx
+# knows from 1.25.1. The frames are made here, since a test must be able to cut
+# a stream off between two of them; header blocks are read only as far as the
+# status.
 
 use strict;
 use warnings;

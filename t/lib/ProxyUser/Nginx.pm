@@ -11,6 +11,8 @@ package ProxyUser::Nginx;
 #   $nginx->raw("GET / HTTP/1.1\r\n...")      list of answers, until closed
 #   my $c = $nginx->connect; $c->send(...); $c->answer; $c->reset; $c->close
 #   $nginx->reload; $nginx->signal('USR1'); $nginx->stop
+#   start_nginx(text => sub { my ($root, $port) = @_; ... })   all of it
+#   $nginx->workers, $nginx->all_workers(2)        their pids
 #   $nginx->configure(http => ..., server => ...)  as start_nginx, for reload
 #   $nginx->mark; ...; $nginx->wait_log(qr/.../, 2); $nginx->log
 #   my ($ok, $text) = nginx_t(http => ..., location => ...);
@@ -108,6 +110,18 @@ END
 }
 
 
+# A configuration that stands for itself, an example: its text is given by
+# text => sub { my ($root, $port) = @_; ... }. What a test needs of nginx is
+# put in front.
+sub whole {
+    my ($text) = @_;
+
+    my $user = $> == 0 ? "user root;\n" : '';
+    return "daemon off;\npid logs/nginx.pid;\n"
+        . "error_log logs/error.log info;\n$user$text";
+}
+
+
 # $TEST_NGINX_ANYTHING stands for the variable of the environment, as in the
 # blocks of Test::Nginx.
 sub expand {
@@ -134,7 +148,7 @@ sub conf {
     return expand(load_module() . ($opt{main} // '') . $user . <<"END");
 worker_processes @{[ $opt{workers} // 1 ]};
 daemon off;
-error_log logs/error.log @{[ $opt{log_level} // 'info' ]};
+error_log logs/error.log @{[ $opt{log_level} // $ENV{TEST_NGINX_LOG_LEVEL} || 'info' ]};
 pid logs/nginx.pid;
 events {
 worker_connections 1024;
@@ -165,7 +179,9 @@ sub prepare {
     write_file("$root/html/index.html", "index\n");
 
     my $port = free_port();
-    write_file("$root/conf/nginx.conf", conf($root, $port, %opt));
+    write_file("$root/conf/nginx.conf",
+               $opt{text} ? whole($opt{text}->($root, $port))
+                          : conf($root, $port, %opt));
     return ($root, $port);
 }
 
@@ -276,6 +292,21 @@ sub workers {
         push @pid, $pid
             if read_file("/proc/$pid/cmdline") =~ ($title
                                         // qr/^nginx: worker process\b(?! is)/);
+    }
+
+    return @pid;
+}
+
+
+# The same once there are as many as there should be: after a start the
+# master listens before it has any.
+sub all_workers {
+    my ($self, $n) = @_;
+
+    my @pid;
+    my $end = time + 5;
+    while ((@pid = sort $self->workers) < $n && time < $end) {
+        sleep 0.02;
     }
 
     return @pid;

@@ -209,6 +209,10 @@ sub connection {
 }
 
 
+# After somebody else has cut the connection of this process.
+sub disconnect { delete $_[0]{client}{$$} }
+
+
 sub command {
     my ($self, @word) = @_;
 

@@ -23,12 +23,15 @@ package ProxyUser::Store;
 #   proxy_user(qw(user suspend), $id) the command: exit code, what it printed
 #   everything()                      every key of Redis with its value
 #   lines($log, qr/\[error\]/)        the lines of a log that match
+#   unavailable($nginx, 'a title', qr/.*NOAUTH/)    three tests: nobody is
+#                                     known, the log says why, and once
 
 use strict;
 use warnings;
 
 use Exporter qw(import);
 use POSIX ();
+use Test::More ();
 use Time::HiRes qw(sleep time);
 
 use ProxyUser::Nginx qw(start_nginx read_file);
@@ -38,7 +41,7 @@ use ProxyUser::Token qw(token);
 our @EXPORT = qw(
     store_nginx store_http store_server ask answer_of verdict verdicts as
     all_workers by_worker calls changed warm within proxy_user everything
-    lines
+    lines unavailable
 );
 
 # A Redis that does not answer must not make a test wait for ever.
@@ -201,19 +204,35 @@ sub by_worker {
     for my $pid (@pid) {
         my @other = grep { $_ != $pid } @pid;
 
-        kill STOP => @other;
-        my @mine = map {
-            my $c = $nginx->connect;
-            $c->ask('GET', '/open');
-            my $r = answer_of($c->answer);
-            die "worker $pid did not answer\n" if $r->{pid} ne $pid;
-            $c;
-        } 1 .. $n;
-        kill CONT => @other;
-        $client{$pid} = \@mine;
+        # One may be stopped with a lock that this one needs: then once more.
+        for (1 .. $n + 10) {
+            kill STOP => @other;
+            within(1, sub { !grep { !stopped($_) } @other });
+            my $c = connected($nginx, $pid);
+            kill CONT => @other;
+
+            push @{ $client{$pid} }, $c if $c;
+            last if @{ $client{$pid} // [] } == $n;
+        }
+
+        die "worker $pid does not answer\n" unless $client{$pid};
     }
 
     return %client;
+}
+
+
+sub stopped { read_file("/proc/$_[0]/stat") =~ /^\d+ \(.*\) T/s }
+
+
+sub connected {
+    my ($nginx, $pid) = @_;
+
+    my $c = $nginx->connect;
+    $c->ask('GET', '/open');
+    my $r = answer_of($c->answer(timeout => 1));
+
+    return ($r->{pid} // '') eq $pid ? $c : undef;
 }
 
 
@@ -330,6 +349,19 @@ sub lines {
     my ($text, $pattern) = @_;
 
     return grep { $_ =~ $pattern } split /\n/, $text;
+}
+
+
+sub unavailable {
+    my ($nginx, $title, $pattern) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    Test::More::is_deeply(verdicts($nginx, map { as("u$_") } 1 .. 5),
+                          { '503 store_unavailable' => 5 }, $title);
+    Test::More::ok($nginx->wait_log(qr/for look-ups: $pattern/),
+                   'the log says why') or Test::More::diag($nginx->log);
+    Test::More::is(scalar(lines($nginx->log, qr/\[error\].*for look-ups/)),
+                   1, 'once');
 }
 
 

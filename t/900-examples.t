@@ -1,0 +1,291 @@
+# Every file of examples/ is a configuration that nginx takes and that does
+# what it says, with no more changed than what it marks as "yours". So is
+# every complete configuration in the README.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use ProxyUser;
+use Test::More;
+
+use File::Basename qw(basename);
+use IO::Socket::INET;
+
+my $backend = start_backend();
+my $redis = redis_start();
+my $syslog = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1')
+    or die "syslog: $!\n";
+
+sub of {
+    my ($issuer, %claim) = @_;
+
+    return token(
+        $issuer eq 'company' ? (alg => 'RS256', key => 'rsa1')
+                             : (alg => 'ES256', key => 'ec256'),
+        claims => {
+            iss => $issuer eq 'company' ? 'https://login.example.com'
+                                        : 'https://partner.example.net',
+            aud => 'https://api.example.com', sub => 'alice',
+            iat => time, exp => time + 600, %claim,
+        });
+}
+
+my $employee = of('company');
+my $reader = of('company', sub => 'rita', groups => ['api-readers']);
+my $admin = of('company', sub => 'root', groups => ['api-admins', 'x']);
+my $partner = of('partner', sub => 'machine', groups => ['api-admins']);
+my $foreign = of('company', iss => 'https://elsewhere.example.com');
+my $forged = token(key => 'rsa2', kid => 'rsa1', claims => {
+    iss => 'https://login.example.com', aud => 'https://api.example.com' });
+my $crossed = of('partner', iss => 'https://login.example.com');
+my $suspended = of('company', sub => 'mallory', groups => ['api-admins']);
+
+seed_user(id => user_id(1), sub => 'mallory', state => 'suspended',
+          issuer => 'https://login.example.com');
+
+sub cookie { { Cookie => "session=$_[0]" } }
+
+# What each of them says of itself. Nobody, a token of somebody else's and a
+# forged one are asked of all of them, at the path given first.
+my %example = (
+    'quickstart.conf' => ['/books',
+        ['the health check', 'GET /health', undef, 204, ''],
+        ['a reader reads', 'GET /books', $reader, 200, 'ok',
+         qr/^X-Proxy-User-Roles: reader/m],
+        ['a reader writes', 'POST /books', $reader, 403,
+         'method_not_permitted'],
+        ['an admin writes', 'POST /books', $admin, 200, 'ok',
+         qr/^X-Proxy-User-Name: root/m],
+        ['no group', 'GET /books', $employee, 403, 'role_missing'],
+        ['suspended', 'GET /books', $suspended, 403, 'user_suspended']],
+    'without-redis.conf' => ['/a',
+        ['an employee reads', 'GET /a', $employee, 200, 'ok',
+         qr/\A(?!.*^Authorization).*^X-Proxy-User-Roles: employee/ms],
+        ['an employee writes', 'POST /a', $employee, 403,
+         'method_not_permitted'],
+        ['an admin writes', 'POST /a', $admin, 200, 'ok'],
+        ['a report without the scope', 'GET /reports/1', $employee, 403,
+         'scope_missing'],
+        ['a report', 'GET /reports/1', of('company',
+         scope => 'x reports.read'), 200, 'ok',
+         qr/^X-Proxy-User-Name: alice/m],
+        ['a report is not written', 'POST /reports/1', of('company',
+         scope => 'reports.read'), 403, 'method_not_permitted']],
+    'two-issuers.conf' => ['/',
+        ['a reader', 'GET /a', $reader, 200, 'ok',
+         qr/^X-Proxy-User-Issuer: company/m],
+        ['a partner', 'GET /a', $partner, 403, 'issuer_not_accepted'],
+        ['a partner orders', 'POST /orders/', $partner, 200, 'ok',
+         qr/^X-Proxy-User-Roles: partner/m],
+        ['a partner deletes', 'DELETE /orders/', $partner, 403,
+         'method_not_permitted'],
+        ['a reader reads orders', 'GET /orders/', $reader, 200, 'ok'],
+        ['a reader orders', 'POST /orders/', $reader, 403,
+         'method_not_permitted'],
+        ['an admin deletes', 'DELETE /orders/', $admin, 200, 'ok'],
+        ['a partner\'s old token', 'GET /orders/', of('partner',
+         iat => time - 7200), 401, 'token_too_old'],
+        ['suspended', 'GET /orders/', $suspended, 403, 'user_suspended']],
+    'audit-to-syslog.conf' => ['/a',
+        ['the health check', 'GET /health', undef, 204, ''],
+        ['a reader', 'GET /a', $reader, 200, 'ok',
+         qr/\A(?!.*^Authorization).*^X-Request-Id: [0-9a-f]{32}/ms],
+        ['a reader writes', 'POST /a', $reader, 403,
+         'method_not_permitted'],
+        ['a reader pays', 'GET /payments/', $reader, 403, 'role_missing'],
+        ['an admin pays', 'POST /payments/', $admin, 200, 'ok'],
+        ['suspended', 'GET /a', $suspended, 403, 'user_suspended']],
+    'api-and-website.conf' => ['/api/',
+        ['a member reads', 'GET /api/', of('company', scope => 'api'), 200,
+         'ok', qr/^X-Proxy-User-Name: alice/m],
+        ['no scope', 'GET /api/', $employee, 403, 'scope_missing'],
+        ['a member writes', 'POST /api/', of('company', scope => 'api'),
+         403, 'method_not_permitted'],
+        ['an admin writes', 'POST /api/', of('company', sub => 'root',
+         scope => 'api', groups => ['api-admins']), 200, 'ok'],
+        ['a cookie at the API', 'GET /api/', cookie($admin), 401,
+         'no_credential'],
+        ['the site, nobody', 'GET /', undef, 302, 'no_credential'],
+        ['the site, a bearer', 'GET /', $admin, 302, 'no_credential'],
+        ['the site, a member', 'GET /', cookie($employee), 200, 'ok'],
+        ['the site, suspended', 'GET /', cookie($suspended), 403,
+         'user_suspended'],
+        ['admins only', 'GET /admin/', cookie($employee), 403,
+         'role_missing'],
+        ['an admin', 'GET /admin/', cookie($admin), 200, 'ok'],
+        ['news for nobody', 'GET /news/', undef, 200, 'anonymous',
+         qr/\A(?!.*^X-Proxy-User)/ms],
+        ['news for a member', 'GET /news/', cookie($employee), 200, 'ok',
+         qr/^X-Proxy-User-Name: alice/m],
+        ['news, a bad cookie', 'GET /news/', cookie('x'), 302,
+         'token_malformed'],
+        ['news by nobody', 'POST /news/', undef, 302, 'no_credential'],
+        ['the login page', 'GET /login', undef, 200, '']],
+);
+
+# Paths and addresses are ours; all else is as it stands. What is marked as
+# "yours" and is not known here shows in what is left over.
+sub adapted {
+    my ($text, $root, $port) = @_;
+
+    my $module = $ENV{PROXY_USER_MODULE};
+    my ($echo) = $ENV{TEST_NGINX_ECHO} =~ m{^http://(.*)};
+    my $syslog_port = $syslog->sockport;
+    my $temp = join '', map { "${_}_temp_path $root/$_;\n" }
+        qw(client_body proxy fastcgi uwsgi scgi);
+
+    write_file("$root/conf/test.conf", "${temp}access_log off;\n"
+               . "add_header X-Reason \$proxy_user_reason always;\n");
+
+    while ($text =~ /^\s*jwks_file\s+([^\s;]+);/mg) {
+        write_file("$root/conf/$1", jwks(jwk($1 =~ /partner/ ? 'ec256'
+                                                             : 'rsa1')));
+    }
+
+    $text =~ s{^load_module\s+modules/ngx_proxy_user_module\.so;}
+              {$module eq '' ? '' : "load_module $module;"}me;
+    $text =~ s{^(\s*)http \{}{$1http \{\ninclude test.conf;}m;
+    $text =~ s{127\.0\.0\.1:6379}{127.0.0.1:$redis->{port}}g;
+    $text =~ s{127\.0\.0\.1:8080}{127.0.0.1:$port}g;
+    $text =~ s{127\.0\.0\.1:9000}{$echo}g;
+    $text =~ s{127\.0\.0\.1:514}{127.0.0.1:$syslog_port}g;
+    $text =~ s{/var/log/nginx/}{$root/logs/}g;
+    return $text;
+}
+
+sub left_over {
+    my ($text) = @_;
+
+    my @known = (qr{/var/log/nginx/}, qr{127\.0\.0\.1:(?:6379|8080|9000|514)},
+                 qr{\b(?:login|partner|api)\.example\.\w+}, qr{[\w-]+\.json});
+
+    # A directive may go on over several lines; the last one has the mark.
+    my @marked;
+    my $directive = '';
+    for (split /\n/, $text) {
+        next if /^\s*(?:#|$)/;
+        $directive .= $_;
+        push @marked, $directive if /#\s*yours/;
+        $directive = '' if /[;{}]\s*(?:#.*)?$/;
+    }
+
+    return grep { my $line = $_; !grep { $line =~ $_ } @known } @marked;
+}
+
+
+my @file = sort glob 'examples/*.conf';
+ok @file > 0, 'there are examples';
+is_deeply [grep { !$example{ basename($_) } } @file], [],
+    'each of them has its tests here';
+is_deeply [grep { !-f "examples/$_" } sort keys %example], [],
+    'and no other has';
+
+for my $file (@file) {
+    my $name = basename($file);
+    my ($path, @case) = @{ $example{$name} || next };
+    my $text = read_file($file);
+
+    is join("\n", left_over($text)), '', "$name: what is yours is known";
+
+    my ($ok, $said) = nginx_t(text => sub { adapted($text, @_) });
+    is $ok, 1, "$name: nginx -t" or diag $said;
+    unlike $said, qr/\[(?:warn|error)\]/, "$name: without a warning";
+    next unless $ok;
+
+    my $nginx = start_nginx(text => sub { adapted($text, @_) });
+    check_cases($nginx, $name,
+        ['nobody', "GET $path", undef, 401, 'no_credential'],
+        ['somebody else\'s token', "GET $path", $foreign, 401,
+         'token_issuer'],
+        ['a forged token', "GET $path", $forged, 401, 'token_signature'],
+        ['another issuer\'s key', "GET $path", $crossed, 401,
+         'token_key_unknown']);
+    check_cases($nginx, $name, @case);
+
+    for my $log (glob "$nginx->{root}/logs/proxy_user.log") {
+        my @line = wait_audit($log, 1);
+        ok @line > 0, "$name: the audit file has lines";
+    }
+
+    if ($name eq 'api-and-website.conf') {
+        like $nginx->get('/')->{headers}{location}, qr{/login$},
+            "$name: the way to the login page";
+    }
+
+    if ($name eq 'audit-to-syslog.conf') {
+        my $said = datagrams();
+        like $said, qr/ gate: \{.*"decision":"deny"/, "$name: refusals";
+        unlike $said, qr/"decision":"allow"/, "$name: and nothing else";
+        like read_file("$nginx->{root}/logs/proxy_user.log"),
+            qr/"decision":"allow"/, "$name: payments are written down";
+        is scalar(grep { /eyJ/ } map { read_file($_) }
+                  glob "$nginx->{root}/logs/*"), 0, "$name: no credential";
+    }
+
+    ok $nginx->stop, "$name: an end";
+    ok !$nginx->trouble, "$name: without trouble";
+}
+
+
+# A complete configuration of the README: what a newcomer copies first.
+
+sub blocks {
+    my ($file) = @_;
+
+    my @block = read_file($file) =~ /^```nginx\n(.*?)^```$/msg;
+    return grep { /^\s*http \{/m && /^\s*events \{/m } @block;
+}
+
+SKIP: {
+    skip 'there is no README yet', 1 unless -f 'README.md';
+
+    my @block = blocks('README.md');
+    ok @block > 0, 'the README has a complete configuration';
+
+    for my $n (1 .. @block) {
+        my $text = $block[$n - 1];
+        my $name = "README.md, configuration $n";
+
+        my ($ok, $said) = nginx_t(text => sub { adapted($text, @_) });
+        is $ok, 1, "$name: nginx -t" or diag $said;
+        unlike $said, qr/\[(?:warn|error)\]/, "$name: without a warning";
+        next unless $ok;
+
+        my ($issuer) = $text =~ /^\s*issuer\s+([^\s;]+);/m;
+        my ($audience) = $text =~ /^\s*audience\s+([^\s;]+)/m;
+        my %claim = (iss => $issuer, aud => $audience);
+
+        my $nginx = start_nginx(text => sub { adapted($text, @_) });
+        check_cases($nginx, $name,
+            ['nobody', 'GET /', undef, 401, 'no_credential'],
+            ['a forged token', 'GET /', token(key => 'rsa2',
+             kid => 'rsa1', claims => \%claim), 401, 'token_signature']);
+        like $nginx->get('/', token(claims => \%claim))
+            ->{headers}{'x-reason'}, qr/^(?:ok|role_missing|scope_missing)$/,
+            "$name: a token is understood";
+        ok $nginx->stop, "$name: an end";
+    }
+}
+
+# Pages have complete configurations too.
+for my $file (sort glob 'docs/*.md') {
+    for my $text (blocks($file)) {
+        my ($ok, $said) = nginx_t(text => sub { adapted($text, @_) });
+        is $ok, 1, "$file: nginx -t" or diag $said;
+    }
+}
+
+done_testing;
+
+
+sub datagrams {
+    my $all = '';
+
+    while (1) {
+        vec(my $ready = '', fileno $syslog, 1) = 1;
+        select($ready, undef, undef, 0.2) or return $all;
+        $syslog->recv(my $datagram, 65536);
+        $all .= "$datagram\n";
+    }
+}
