@@ -11,6 +11,7 @@
 #include "ngx_proxy_user_access.h"
 #include "ngx_proxy_user_credential.h"
 #include "ngx_proxy_user_identity.h"
+#include "ngx_proxy_user_proof.h"
 #include "ngx_proxy_user_respond.h"
 #include "ngx_proxy_user_strip.h"
 
@@ -20,23 +21,11 @@ static ngx_int_t ngx_proxy_user_access_begin(ngx_http_request_t *r,
 static ngx_uint_t ngx_proxy_user_access_keeps(
     const ngx_proxy_user_identity_t *id,
     const ngx_proxy_user_loc_conf_t *conf);
-static void ngx_proxy_user_access_prove(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, ngx_str_t token);
-static pu_reason_t ngx_proxy_user_access_cached(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, const u_char *digest);
-static pu_reason_t ngx_proxy_user_access_verify(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, const u_char *digest);
-static ngx_int_t ngx_proxy_user_access_keep(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, const u_char *packed, size_t len);
 static ngx_uint_t ngx_proxy_user_access_accepts(
     const ngx_proxy_user_identity_t *id,
     const ngx_proxy_user_loc_conf_t *conf);
 static ngx_int_t ngx_proxy_user_access_lookup(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
-static pu_reason_t ngx_proxy_user_access_reverify(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id);
-static ngx_int_t ngx_proxy_user_access_describe(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, const pu_token_t *token);
 static ngx_int_t ngx_proxy_user_access_wait(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id);
 static void ngx_proxy_user_access_answer(ngx_proxy_user_identity_t *id,
@@ -189,7 +178,7 @@ ngx_proxy_user_access_begin(ngx_http_request_t *r,
                       credential.token.len)
            != 0)
     {
-        ngx_proxy_user_access_prove(r, id, credential.token);
+        ngx_proxy_user_prove(r, id, credential.token);
     }
 
     if (credential.source) {
@@ -250,156 +239,6 @@ ngx_proxy_user_access_keeps(const ngx_proxy_user_identity_t *id,
 }
 
 
-static void
-ngx_proxy_user_access_prove(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, ngx_str_t token)
-{
-    u_char                             digest[PU_SHA256_LEN];
-    pu_str_t                           text, parts[PU_HANDLE_PARTS];
-    const ngx_proxy_user_main_conf_t  *mcf;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
-    text = ngx_proxy_user_str(&token);
-
-    id->judged = 1;
-    id->found = 0;
-    id->described = 0;
-    id->token = token;
-    id->token_cache = NGX_PROXY_USER_CACHE_NONE;
-    id->proof = PU_INTERNAL;
-
-    if (token.len > PU_TOKEN_LEN_MAX) {
-        id->proof = PU_TOKEN_TOO_LARGE;
-        return;
-    }
-
-    if (mcf->hash == NULL || !pu_hash_sha256(mcf->hash, digest, &text, 1)) {
-        return;
-    }
-
-    id->proof = ngx_proxy_user_access_cached(r, id, digest);
-
-    if (id->token_cache == NGX_PROXY_USER_CACHE_MISS) {
-        id->proof = ngx_proxy_user_access_verify(r, id, digest);
-    }
-
-    if (id->proof != PU_OK) {
-        return;
-    }
-
-    pu_handle_parts(parts, id->issuer->url, id->verified.subject);
-
-    if (!pu_hash_sha256(mcf->hash, id->handle, parts, PU_HANDLE_PARTS)) {
-        id->proof = PU_INTERNAL;
-    }
-}
-
-
-/*
- * What is in the zone is what stays true of the token; its times are judged
- * each time.  Sets token_cache to "miss" when there is nothing of use.
- */
-
-static pu_reason_t
-ngx_proxy_user_access_cached(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, const u_char *digest)
-{
-    u_char                             packed[NGX_PROXY_USER_RECORD_MAX];
-    size_t                             len;
-    const ngx_proxy_user_main_conf_t  *mcf;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
-
-    id->token_cache = NGX_PROXY_USER_CACHE_MISS;
-
-    if (ngx_proxy_user_zone_token(mcf->zone, digest, packed, &len)
-        != NGX_OK)
-    {
-        return PU_OK;
-    }
-
-    if (ngx_proxy_user_access_keep(r, id, packed, len) != NGX_OK) {
-        return PU_OK;
-    }
-
-    id->issuer = pu_token_in_force(&id->verified, &mcf->issuers);
-
-    if (id->issuer == NULL) {
-        return PU_OK;
-    }
-
-    id->token_cache = NGX_PROXY_USER_CACHE_HIT;
-
-    return pu_token_times(&id->verified, id->issuer, ngx_time());
-}
-
-
-static pu_reason_t
-ngx_proxy_user_access_verify(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, const u_char *digest)
-{
-    u_char                             packed[NGX_PROXY_USER_RECORD_MAX];
-    u_char                            *p;
-    size_t                             len;
-    pu_token_t                         token;
-    pu_reason_t                        reason;
-    const ngx_proxy_user_main_conf_t  *mcf;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
-
-    reason = pu_token_verify(&token, ngx_proxy_user_str(&id->token),
-                             &mcf->issuers, ngx_time());
-
-    if (reason == PU_OK) {
-        id->issuer = token.issuer;
-
-        len = pu_verified_pack(&token.verified, packed, sizeof(packed));
-        p = packed;
-
-        if (len == 0) {
-
-            /* too long for the zone: good for this request alone */
-
-            p = ngx_pnalloc(r->pool, 2 * PU_TOKEN_LEN_MAX);
-            len = p ? pu_verified_pack(&token.verified, p,
-                                       2 * PU_TOKEN_LEN_MAX)
-                    : 0;
-
-        } else {
-            ngx_proxy_user_zone_put_token(mcf->zone, digest, packed, len);
-        }
-
-        if (len == 0
-            || ngx_proxy_user_access_keep(r, id, p, len) != NGX_OK
-            || ngx_proxy_user_access_describe(r, id, &token) != NGX_OK)
-        {
-            reason = PU_INTERNAL;
-        }
-    }
-
-    pu_token_clear(&token);
-
-    return reason;
-}
-
-
-static ngx_int_t
-ngx_proxy_user_access_keep(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, const u_char *packed, size_t len)
-{
-    u_char  *p;
-
-    p = ngx_pnalloc(r->pool, len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(p, packed, len);
-
-    return pu_verified_unpack(&id->verified, p, len) ? NGX_OK : NGX_ERROR;
-}
-
-
 static ngx_uint_t
 ngx_proxy_user_access_accepts(const ngx_proxy_user_identity_t *id,
     const ngx_proxy_user_loc_conf_t *conf)
@@ -457,7 +296,7 @@ ngx_proxy_user_access_lookup(ngx_http_request_t *r,
     if (query.create) {
 
         if (!id->described) {
-            id->proof = ngx_proxy_user_access_reverify(r, id);
+            id->proof = ngx_proxy_user_prove_again(r, id);
 
             if (id->proof != PU_OK) {
                 return NGX_OK;
@@ -480,57 +319,6 @@ ngx_proxy_user_access_lookup(ngx_http_request_t *r,
     }
 
     ngx_proxy_user_access_answer(id, &answer);
-
-    return NGX_OK;
-}
-
-
-/*
- * A cached token lacks what only a new user needs, and the user has gone from
- * the cache before the token: rare enough to read the token once more.
- */
-
-static pu_reason_t
-ngx_proxy_user_access_reverify(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id)
-{
-    pu_token_t                         token;
-    pu_reason_t                        reason;
-    const ngx_proxy_user_main_conf_t  *mcf;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
-
-    reason = pu_token_verify(&token, ngx_proxy_user_str(&id->token),
-                             &mcf->issuers, ngx_time());
-
-    if (reason == PU_OK
-        && ngx_proxy_user_access_describe(r, id, &token) != NGX_OK)
-    {
-        reason = PU_INTERNAL;
-    }
-
-    pu_token_clear(&token);
-
-    return reason;
-}
-
-
-static ngx_int_t
-ngx_proxy_user_access_describe(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, const pu_token_t *token)
-{
-    u_char  *p;
-
-    p = ngx_pnalloc(r->pool, token->display.len + 1);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(p, token->display.data, token->display.len);
-
-    id->display = (pu_str_t) { token->display.len, p };
-    id->service = token->service;
-    id->described = 1;
 
     return NGX_OK;
 }

@@ -1,0 +1,245 @@
+
+/*
+ * A token becomes a proven identity; see the header.
+ *
+ * What is in the zone is never a verdict: the issuer and the key that an entry
+ * names must be in force in this worker, and its times are judged each time.
+ */
+
+#include "ngx_proxy_user_proof.h"
+#include "ngx_proxy_user_zone.h"
+
+
+static pu_reason_t ngx_proxy_user_proof_cached(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const u_char *digest);
+static pu_reason_t ngx_proxy_user_proof_verify(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const u_char *digest);
+static size_t ngx_proxy_user_proof_pack(
+    const ngx_proxy_user_main_conf_t *mcf, const pu_token_t *token,
+    u_char *out, size_t size);
+static ngx_int_t ngx_proxy_user_proof_keep(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const u_char *packed, size_t len);
+static ngx_int_t ngx_proxy_user_proof_describe(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const pu_token_t *token);
+
+
+void
+ngx_proxy_user_prove(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, ngx_str_t token)
+{
+    u_char                             digest[PU_SHA256_LEN];
+    pu_str_t                           text;
+    const ngx_proxy_user_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
+    text = ngx_proxy_user_str(&token);
+
+    id->judged = 1;
+    id->found = 0;
+    id->described = 0;
+    id->token = token;
+    id->token_cache = NGX_PROXY_USER_CACHE_NONE;
+    id->proof = PU_INTERNAL;
+
+    if (token.len > PU_TOKEN_LEN_MAX) {
+        id->proof = PU_TOKEN_TOO_LARGE;
+        return;
+    }
+
+    if (mcf->hash == NULL || !pu_hash_sha256(mcf->hash, digest, &text, 1)) {
+        return;
+    }
+
+    id->proof = ngx_proxy_user_proof_cached(r, id, digest);
+
+    if (id->token_cache == NGX_PROXY_USER_CACHE_MISS) {
+        id->proof = ngx_proxy_user_proof_verify(r, id, digest);
+    }
+}
+
+
+/*
+ * What is in the zone is what stays true of the token; its times are judged
+ * each time.  Sets token_cache to "miss" when there is nothing of use.
+ */
+
+static pu_reason_t
+ngx_proxy_user_proof_cached(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const u_char *digest)
+{
+    u_char                             packed[NGX_PROXY_USER_RECORD_MAX];
+    size_t                             len;
+    const ngx_proxy_user_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
+
+    id->token_cache = NGX_PROXY_USER_CACHE_MISS;
+
+    if (ngx_proxy_user_zone_token(mcf->zone, digest, packed, &len)
+        != NGX_OK)
+    {
+        return PU_OK;
+    }
+
+    if (ngx_proxy_user_proof_keep(r, id, packed, len) != NGX_OK) {
+        return PU_OK;
+    }
+
+    id->issuer = pu_token_in_force(&id->verified, &mcf->issuers);
+
+    if (id->issuer == NULL) {
+        return PU_OK;
+    }
+
+    id->token_cache = NGX_PROXY_USER_CACHE_HIT;
+
+    return pu_token_times(&id->verified, id->issuer, ngx_time());
+}
+
+
+static pu_reason_t
+ngx_proxy_user_proof_verify(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const u_char *digest)
+{
+    u_char                             packed[NGX_PROXY_USER_RECORD_MAX];
+    u_char                            *p;
+    size_t                             len;
+    pu_token_t                         token;
+    pu_reason_t                        reason;
+    const ngx_proxy_user_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
+
+    reason = pu_token_verify(&token, ngx_proxy_user_str(&id->token),
+                             &mcf->issuers, ngx_time());
+
+    if (reason == PU_OK) {
+        id->issuer = token.issuer;
+
+        p = packed;
+        len = ngx_proxy_user_proof_pack(mcf, &token, p, sizeof(packed));
+
+        if (len) {
+            ngx_proxy_user_zone_put_token(mcf->zone, digest, packed, len);
+
+        } else {
+
+            /* too long for the zone: good for this request alone */
+
+            p = ngx_pnalloc(r->pool, 2 * PU_TOKEN_LEN_MAX);
+            len = p ? ngx_proxy_user_proof_pack(mcf, &token, p,
+                                                 2 * PU_TOKEN_LEN_MAX)
+                    : 0;
+        }
+
+        if (len == 0
+            || ngx_proxy_user_proof_keep(r, id, p, len) != NGX_OK
+            || ngx_proxy_user_proof_describe(r, id, &token) != NGX_OK)
+        {
+            reason = PU_INTERNAL;
+        }
+    }
+
+    pu_token_clear(&token);
+
+    return reason;
+}
+
+
+static size_t
+ngx_proxy_user_proof_pack(const ngx_proxy_user_main_conf_t *mcf,
+    const pu_token_t *token, u_char *out, size_t size)
+{
+    size_t    len;
+    pu_str_t  parts[PU_HANDLE_PARTS];
+
+    pu_handle_parts(parts, token->issuer->url, token->verified.subject);
+
+    if (!pu_hash_sha256(mcf->hash, out, parts, PU_HANDLE_PARTS)) {
+        return 0;
+    }
+
+    len = pu_verified_pack(&token->verified, out + PU_SHA256_LEN,
+                           size - PU_SHA256_LEN);
+
+    return len ? len + PU_SHA256_LEN : 0;
+}
+
+
+/* A cached token is its handle's digest and what has been verified. */
+
+static ngx_int_t
+ngx_proxy_user_proof_keep(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const u_char *packed, size_t len)
+{
+    u_char  *p;
+
+    if (len < PU_SHA256_LEN) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(id->handle, packed, PU_SHA256_LEN);
+
+    packed += PU_SHA256_LEN;
+    len -= PU_SHA256_LEN;
+
+    ngx_memcpy(p, packed, len);
+
+    return pu_verified_unpack(&id->verified, p, len) ? NGX_OK : NGX_ERROR;
+}
+
+
+/*
+ * A cached token lacks what only a new user needs, and the user has gone from
+ * the cache before the token: rare enough to read the token once more.
+ */
+
+pu_reason_t
+ngx_proxy_user_prove_again(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id)
+{
+    pu_token_t                         token;
+    pu_reason_t                        reason;
+    const ngx_proxy_user_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
+
+    reason = pu_token_verify(&token, ngx_proxy_user_str(&id->token),
+                             &mcf->issuers, ngx_time());
+
+    if (reason == PU_OK
+        && ngx_proxy_user_proof_describe(r, id, &token) != NGX_OK)
+    {
+        reason = PU_INTERNAL;
+    }
+
+    pu_token_clear(&token);
+
+    return reason;
+}
+
+
+static ngx_int_t
+ngx_proxy_user_proof_describe(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const pu_token_t *token)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(r->pool, token->display.len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, token->display.data, token->display.len);
+
+    id->display = (pu_str_t) { token->display.len, p };
+    id->service = token->service;
+    id->described = 1;
+
+    return NGX_OK;
+}

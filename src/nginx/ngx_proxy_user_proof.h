@@ -1,0 +1,29 @@
+/*
+ * A token becomes a proven identity: from the zone, or verified.
+ *
+ * Knows no location and decides nothing: whether the identity may come in here
+ * is for ngx_proxy_user_access.c.
+ */
+
+#ifndef NGX_PROXY_USER_PROOF_H
+#define NGX_PROXY_USER_PROOF_H
+
+#include "ngx_proxy_user_identity.h"
+
+
+/*
+ * Sets id->proof: PU_OK (then issuer, verified and handle are filled, in the
+ * request's pool) or the reason.  "token" must live as long as the request.
+ */
+void ngx_proxy_user_prove(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, ngx_str_t token);
+
+/*
+ * Verifies id->token once more for what only a new user needs: fills
+ * id->display and id->service.  PU_OK or the reason.
+ */
+pu_reason_t ngx_proxy_user_prove_again(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id);
+
+
+#endif /* NGX_PROXY_USER_PROOF_H */
