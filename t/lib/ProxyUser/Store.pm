@@ -21,6 +21,11 @@ package ProxyUser::Store;
 #   warm($nginx)                      returns when users are cached
 #   my $s = within(2, sub { ... })    seconds until true, undef if never
 #   proxy_user(qw(user suspend), $id) the command: exit code, what it printed
+#   my ($token, $id, $sub) = a_user(roles => 'admin')
+#   suspend($id), resume($id)         by the command
+#   through($connection, $token)      the verdict on a kept connection
+#   cached($nginx, $token)            returns true when the user is a hit
+#   refused_after($nginx, $token, $t) seconds after $t he is suspended, or undef
 #   everything()                      every key of Redis with its value
 #   lines($log, qr/\[error\]/)        the lines of a log that match
 #   unavailable($nginx, 'a title', qr/.*NOAUTH/)    three tests: nobody is
@@ -41,13 +46,14 @@ use ProxyUser::Token qw(token);
 our @EXPORT = qw(
     store_nginx store_http store_server ask answer_of verdict verdicts as
     all_workers by_worker calls changed warm within proxy_user everything
-    lines unavailable
+    lines unavailable a_user through cached suspend resume refused_after
 );
 
 # A Redis that does not answer must not make a test wait for ever.
 my $LONGEST = 200;
 
 my $warm = 90000;
+my $number = 0;
 my $running;
 
 
@@ -324,6 +330,55 @@ sub proxy_user {
     close $out;
     my $code = $? >> 8;
     return wantarray ? ($code, $text) : $code;
+}
+
+
+# A user nobody has asked for yet: his token and id, and his subject.
+sub a_user {
+    my $n = ++$number;
+    my $id = seed_user(id => user_id($n), sub => "user-$n", @_);
+
+    return (as("user-$n"), $id, "user-$n");
+}
+
+
+# What one worker says on a connection of its own.
+sub through {
+    my ($c, $token) = @_;
+
+    $c->ask('GET', '/', token => $token);
+    my $r = answer_of($c->answer);
+    return "$r->{status} $r->{reason}";
+}
+
+
+sub cached {
+    my ($nginx, $token) = @_;
+
+    return defined within(4, sub { ask($nginx, $token)->{cache} eq 'hit' });
+}
+
+
+sub suspend {
+    my ($id) = @_;
+
+    my ($code, $text) = proxy_user(qw(user suspend), $id);
+    die "suspend: $text\n" if $code;
+    return time;
+}
+
+
+sub resume { proxy_user(qw(user resume), $_[0]) }
+
+
+# Seconds from a change until it is refused.
+sub refused_after {
+    my ($nginx, $token, $from, $limit) = @_;
+
+    return undef unless defined within($limit // 5, sub {
+        verdict($nginx, $token) eq '403 user_suspended'
+    });
+    return time - $from;
 }
 
 
