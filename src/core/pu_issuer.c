@@ -57,6 +57,8 @@ static int pu_set_claim(pu_issuer_t *issuer, const pu_line_t *line,
     char *err);
 static int pu_set_jwks_file(pu_issuer_t *issuer, const pu_line_t *line,
     char *err);
+static int pu_set_secret_file(pu_issuer_t *issuer, const pu_line_t *line,
+    char *err);
 static int pu_set_algorithms(pu_issuer_t *issuer, const pu_line_t *line,
     char *err);
 static int pu_set_token_type(pu_issuer_t *issuer, const pu_line_t *line,
@@ -87,6 +89,8 @@ static const pu_directive_t  pu_directives[] = {
     { "claim", 2, PU_ARGS_ANY, 1, 0, pu_set_claim, 0 },
 
     { "jwks_file", 1, 1, 0, 1, pu_set_jwks_file, 0 },
+
+    { "secret_file", 1, 1, 0, 1, pu_set_secret_file, 0 },
 
     { "algorithms", 1, PU_ARGS_ANY, 0, 0, pu_set_algorithms, 0 },
 
@@ -119,8 +123,8 @@ static const pu_directive_t  pu_directives[] = {
 
 /* Names that the documentation knows and this build does not. */
 static const char *const  pu_directives_later[] = {
-    "jwks_uri", "discovery", "secret_file", "introspection",
-    "decryption_key_file", "ca_file", "timeout", "link"
+    "jwks_uri", "discovery", "introspection", "decryption_key_file",
+    "ca_file", "timeout", "link"
 };
 
 /* Tokens of other protocols: never an access token, whoever asks. */
@@ -479,13 +483,28 @@ pu_set_claim(pu_issuer_t *issuer, const pu_line_t *line, char *err)
 }
 
 
+/* Public keys or a secret: between two places a token must not choose. */
+static int
+pu_keys_first(const pu_issuer_t *issuer, const pu_line_t *line,
+    const char *allowed, char *err)
+{
+    if (issuer->keys != NULL) {
+        return pu_line_fail(line, line->args[0], allowed, err);
+    }
+
+    return 1;
+}
+
+
 static int
 pu_set_jwks_file(pu_issuer_t *issuer, const pu_line_t *line, char *err)
 {
     char       fault[PU_ERROR_SIZE];
     pu_str_t   path;
 
-    if (!pu_issuer_copy(issuer, &path, line->args[0])) {
+    if (!pu_keys_first(issuer, line, "no \"secret_file\" beside it", err)
+        || !pu_issuer_copy(issuer, &path, line->args[0]))
+    {
         return 0;
     }
 
@@ -506,6 +525,30 @@ pu_set_jwks_file(pu_issuer_t *issuer, const pu_line_t *line, char *err)
 
 
 static int
+pu_set_secret_file(pu_issuer_t *issuer, const pu_line_t *line, char *err)
+{
+    char       fault[PU_ERROR_SIZE];
+    pu_str_t   path;
+
+    if (!pu_keys_first(issuer, line, "no \"jwks_file\" beside it", err)
+        || !pu_issuer_copy(issuer, &path, line->args[0]))
+    {
+        return 0;
+    }
+
+    issuer->keys = pu_keys_secret_file((const char *) path.data, fault);
+    issuer->secret = 1;
+
+    if (issuer->keys == NULL) {
+        return pu_issuer_fail(err, "\"secret_file\": %.480s", fault);
+    }
+
+    return 1;
+}
+
+
+/* Whether they fit the keys is asked when all lines are read. */
+static int
 pu_set_algorithms(pu_issuer_t *issuer, const pu_line_t *line, char *err)
 {
     size_t    i;
@@ -518,15 +561,9 @@ pu_set_algorithms(pu_issuer_t *issuer, const pu_line_t *line, char *err)
         alg = pu_alg_find(line->args[i]);
 
         if (alg == PU_ALG_NONE) {
-            return pu_line_fail(line, line->args[i], "RS256, RS384, RS512, "
-                                "PS256, PS384, PS512, ES256, ES384, ES512, "
-                                "EdDSA and Ed25519", err);
-        }
-
-        if (PU_ALG_BIT(alg) & PU_ALGS_HMAC) {
-            return pu_line_fail(line, line->args[i], "HS256, HS384 and HS512 "
-                                "with \"secret_file\" only, which is not "
-                                "available in this build", err);
+            return pu_line_fail(line, line->args[i], PU_ALGS_TEXT ", and "
+                                PU_ALGS_HMAC_TEXT " with \"secret_file\"",
+                                err);
         }
 
         algs |= PU_ALG_BIT(alg);

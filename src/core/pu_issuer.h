@@ -59,7 +59,7 @@ struct pu_issuer_s {
     size_t            nroles;
     pu_named_list_t  *role_map;         /* sorted by value when finished */
     pu_list_t         default_roles;
-    pu_keys_t        *keys;
+    pu_keys_t        *keys;             /* from jwks_file or secret_file */
     uint8_t           fingerprint[PU_FINGERPRINT_LEN];
     size_t            role_words;       /* all roles it can give: how many, */
     size_t            role_bytes;       /* and how long with a space each */
@@ -68,6 +68,7 @@ struct pu_issuer_s {
     unsigned          type_absent:1;    /* a token without typ will do */
     unsigned          id_token:1;       /* so will an ID token */
     unsigned          jit:1;            /* provision */
+    unsigned          secret:1;         /* its keys are one shared secret */
     unsigned          seen;             /* directives met, by table index */
 };
 

@@ -13,6 +13,67 @@
 #include "pu_issuer_own.h"
 
 
+/* What is wrong with one algorithm of the list, given the keys. */
+static int
+pu_issuer_algorithm(const pu_issuer_t *issuer, pu_alg_t alg, char *err)
+{
+    unsigned  hmac;
+
+    hmac = (PU_ALG_BIT(alg) & PU_ALGS_HMAC) != 0;
+
+    if (!hmac && issuer->secret) {
+        return pu_issuer_fail(err, "\"algorithms\" has the value \"%s\", "
+                              "allowed with \"secret_file\" are "
+                              PU_ALGS_HMAC_TEXT, pu_alg_name(alg));
+    }
+
+    if (hmac && !issuer->secret) {
+        return pu_issuer_fail(err, "\"algorithms\" has the value \"%s\", "
+                              "allowed without \"secret_file\" are "
+                              PU_ALGS_TEXT, pu_alg_name(alg));
+    }
+
+    if (hmac && !(issuer->keys->keys[0].algs & PU_ALG_BIT(alg))) {
+        return pu_issuer_fail(err, "\"algorithms\" has the value \"%s\", "
+                              "allowed is an algorithm whose hash is not "
+                              "longer than the secret in \"secret_file\", "
+                              "this one needs %zu bytes", pu_alg_name(alg),
+                              pu_secret_needed(alg));
+    }
+
+    return 1;
+}
+
+
+/*
+ * RFC 8725 section 3.1: a list that has both kinds lets a token choose
+ * whether a public key is a key or a secret.  So no list has both, whatever
+ * the keys are.
+ */
+static int
+pu_issuer_algorithms(const pu_issuer_t *issuer, char *err)
+{
+    int  alg;
+
+    if (issuer->secret && issuer->algs == PU_ALGS_DEFAULT) {
+        return pu_issuer_fail(err, "the issuer \"%.*s\" has \"secret_file\" "
+                              "and no \"algorithms\" directive, needed are "
+                              "one or more of " PU_ALGS_HMAC_TEXT,
+                              PU_STR_FMT(issuer->name));
+    }
+
+    for (alg = 0; alg < PU_ALG_COUNT; alg++) {
+        if ((issuer->algs & PU_ALG_BIT(alg))
+            && !pu_issuer_algorithm(issuer, (pu_alg_t) alg, err))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 static int
 pu_issuer_complete(const pu_issuer_t *issuer, char *err)
 {
@@ -31,10 +92,11 @@ pu_issuer_complete(const pu_issuer_t *issuer, char *err)
     if (issuer->keys == NULL) {
         return pu_issuer_fail(err, "the issuer \"%.*s\" has no \"jwks_file\""
                               " directive, needed is the file of its public "
-                              "keys", PU_STR_FMT(issuer->name));
+                              "keys, or \"secret_file\" for HS algorithms",
+                              PU_STR_FMT(issuer->name));
     }
 
-    return 1;
+    return pu_issuer_algorithms(issuer, err);
 }
 
 

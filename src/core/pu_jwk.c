@@ -532,12 +532,6 @@ pu_key_clear(pu_key_t *key)
 
     EVP_PKEY_free(key->pkey);
 
-    if (key->secret.data != NULL) {
-        OPENSSL_cleanse((void *) (uintptr_t) key->secret.data,
-                        key->secret.len);
-    }
-
-    free((void *) (uintptr_t) key->secret.data);
     free((void *) (uintptr_t) key->kid.data);
 
     memset(key, 0, sizeof(pu_key_t));

@@ -32,6 +32,9 @@ void pu_key_clear(pu_key_t *key);
 /* Sets up what verifying with each of its "algs" needs; 1, or 0. */
 int pu_key_prepare(pu_key_t *key);
 
+/* An empty set with room for "n" keys; pu_keys_free.  NULL: no memory. */
+pu_keys_t *pu_keys_new(size_t n);
+
 /* A set of this one key; NULL and a sentence in "err" when it is refused. */
 pu_keys_t *pu_keys_one(const json_t *jwk, char err[PU_ERROR_SIZE]);
 

@@ -122,7 +122,7 @@ pu_keys_set_fault(const json_t *array)
 }
 
 
-static pu_keys_t *
+pu_keys_t *
 pu_keys_new(size_t n)
 {
     pu_keys_t  *keys;
@@ -297,7 +297,7 @@ pu_keys_next(const pu_keys_t *keys, pu_alg_t alg, pu_str_t kid,
             continue;
         }
 
-        if (kid.data == NULL
+        if (kid.data == NULL || key->any_kid
             || (key->kid.data != NULL && pu_str_eq(key->kid, kid)))
         {
             return key;

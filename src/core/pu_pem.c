@@ -178,6 +178,10 @@ pu_pem_judge(const EVP_PKEY *pkey, char err[PU_ERROR_SIZE])
     if (jwk != NULL && pu_pem_jwk(jwk, pkey)) {
         keys = pu_keys_one(jwk, err);
 
+        if (keys != NULL) {
+            keys->keys[0].any_kid = 1;
+        }
+
     } else {
         snprintf(err, PU_ERROR_SIZE,
                  "the PEM key is none of RSA, EC and Ed25519");

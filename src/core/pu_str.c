@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
 
 #include "pu_str.h"
 
@@ -481,6 +482,12 @@ pu_file_bytes(int fd, size_t max, size_t *len)
             errno = EFBIG;
             break;
         }
+    }
+
+    /* it may have been meant for a secret */
+
+    if (data != NULL) {
+        OPENSSL_cleanse(data, used);
     }
 
     free(data);

@@ -355,6 +355,12 @@ a_pem_key_is_the_same_key(void)
                                      set->keys[0].thumbprint, PU_SHA256_LEN)
                               == 0);
 
+        /* a kid finds it, as PEM has no place for one; in a set it does not */
+
+        CHECK(pu_keys_next(keys, algs[i], PU_STR("k"), NULL)
+              == &keys->keys[0]);
+        CHECK(pu_keys_next(set, algs[i], PU_STR("k"), NULL) == NULL);
+
         free(text);
         pu_keys_free(keys);
         pu_keys_free(set);
