@@ -11,13 +11,14 @@
 typedef struct {
     const char  *noun;
     const char  *verb;                  /* NULL: the noun alone */
-    const char  *args;                  /* "WHO ROLE", or NULL */
+    const char  *args;                  /* "WHO ROLE"; "[X]" may be missing */
     unsigned     nargs;
     unsigned     options;               /* beside the global ones */
     const char  *what;                  /* one line */
     const char  *more;                  /* explanation and examples */
 
-    /* Looks at the words before a connection is made; may be NULL. */
+    /* Looks at the words before a connection is made; may be NULL.  Does it
+       all, without Redis, when there is no "run". */
     int        (*check)(const options_t *options, const char *const *args);
 
     /* Both return an exit code, the sentence printed. */
@@ -29,6 +30,7 @@ typedef struct {
 extern const verb_t  user_verbs[];
 extern const verb_t  log_verbs[];
 extern const verb_t  doctor_verbs[];
+extern const verb_t  token_verbs[];
 
 
 /* Every table, for main and help. */

@@ -124,5 +124,6 @@ help_verb(FILE *out, const verb_t *verb)
 
     fprintf(out, "%s\n", verb->more);
 
-    options_print(out, verb->options | OPT_GLOBAL);
+    options_print(out, verb->options
+                       | (verb->run != NULL ? OPT_GLOBAL : OPT_LOCAL));
 }

@@ -11,7 +11,7 @@
 
 
 const verb_t *const  command_tables[] = {
-    user_verbs, log_verbs, doctor_verbs, NULL
+    user_verbs, log_verbs, token_verbs, doctor_verbs, NULL
 };
 
 
@@ -157,7 +157,7 @@ main_run(const options_t *options, const verb_t *verb)
                     args[verb->nargs], name, name);
     }
 
-    if (n < verb->nargs) {
+    if (n < verb->nargs && verb->args[0] != '[') {
         return fail(EXIT_USAGE, "\"%s\" needs %s; proxy-user %s --help shows "
                     "how it is used", name, verb->args, name);
     }
@@ -168,7 +168,7 @@ main_run(const options_t *options, const verb_t *verb)
         code = verb->check(options, args);
     }
 
-    if (code != EXIT_DONE) {
+    if (code != EXIT_DONE || verb->run == NULL) {
         return code;
     }
 

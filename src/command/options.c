@@ -37,12 +37,27 @@ static const option_text_t  option_texts[] = {
     { "--since", "TIME", "entries from then on: seconds since 1970, a date "
       "such as\n2026-01-31T12:00:00Z, or how long ago, such as 10m" },
     { "--accept-store", NULL, "let a running nginx take this Redis, whose "
-      "data were lost\nor replaced, for the right one" }
+      "data were lost\nor replaced, for the right one" },
+    { "--jwks", "FILE", "the issuer's public keys, a JWK Set" },
+    { "--pem", "FILE", "its public key or certificate in PEM" },
+    { "--secret", "FILE", "the secret it signs with; one line end at the end "
+      "of the\nfile is no part of it" },
+    { "--issuer", "URL", "what the token's iss must be" },
+    { "--audience", "VALUE", "what its aud must have; repeated: one of them" },
+    { "--algorithm", "ALG", "what it may be signed by; repeated: one of them;\n"
+      "default: as in nginx.conf, with --secret what it is long\nenough "
+      "for" },
+    { "--signature-only", NULL, "stop after the signature: the payload is not "
+      "read, so\n--issuer, --audience and --at say nothing" },
+    { "--at", "UNIXTIME", "check as of then, seconds since 1970; default: "
+      "now" }
 };
 
 
 static int options_one(options_t *options, const char *word,
     const char *next, int *taken);
+static int options_repeated(options_t *options, option_t option,
+    const char *value);
 static option_t options_find(const char *word, size_t len);
 static void options_list(char *out, size_t size, unsigned set);
 
@@ -134,6 +149,29 @@ options_one(options_t *options, const char *word, const char *next,
     }
 
     options->values[option] = value;
+
+    return options_repeated(options, option, value);
+}
+
+
+static int
+options_repeated(options_t *options, option_t option, const char *value)
+{
+    option_given_t  *given;
+
+    if (!(OPT_REPEATABLE & OPT_BIT(option))) {
+        return 1;
+    }
+
+    if (options->ngiven == OPT_GIVEN_MAX) {
+        fail(EXIT_USAGE, "%s is there too often: allowed are %d options that "
+             "can be repeated", option_texts[option].name, OPT_GIVEN_MAX);
+        return 0;
+    }
+
+    given = &options->given[options->ngiven++];
+    given->option = option;
+    given->value = value;
 
     return 1;
 }

@@ -12,6 +12,7 @@
 
 
 #define WORDS_MAX        8              /* noun, verb and arguments */
+#define OPT_GIVEN_MAX    64             /* of those that may be repeated */
 
 /* Bits of the options, in the order of the table. */
 typedef enum {
@@ -30,14 +31,35 @@ typedef enum {
     OPT_USER,
     OPT_SINCE,
     OPT_ACCEPT_STORE,
+    OPT_JWKS,
+    OPT_PEM,
+    OPT_SECRET,
+    OPT_ISSUER,
+    OPT_AUDIENCE,
+    OPT_ALGORITHM,
+    OPT_SIGNATURE_ONLY,
+    OPT_AT,
     OPT_COUNT
 } option_t;
 
 #define OPT_BIT(option)  (1u << (option))
 #define OPT_GLOBAL       (OPT_BIT(OPT_STATE) - 1)
 
+/* What of the global ones means something without Redis. */
+#define OPT_LOCAL        (OPT_BIT(OPT_JSON) | OPT_BIT(OPT_HELP))
+
+/* Every value counts, not only the last. */
+#define OPT_REPEATABLE   (OPT_BIT(OPT_AUDIENCE) | OPT_BIT(OPT_ALGORITHM))
+
+typedef struct {
+    option_t     option;
+    const char  *value;
+} option_given_t;
+
 typedef struct {
     const char  *values[OPT_COUNT];     /* NULL: not given; flags: "" */
+    size_t       ngiven;                /* of OPT_REPEATABLE, in their order */
+    option_given_t  given[OPT_GIVEN_MAX];
     size_t       n;
     const char  *words[WORDS_MAX];
 } options_t;

@@ -64,6 +64,8 @@ struct pu_issuer_s {
     size_t            role_words;       /* all roles it can give: how many, */
     size_t            role_bytes;       /* and how long with a space each */
     void             *memory;           /* what everything above lives in */
+    unsigned          url_off:1;        /* iss is not compared: no directive
+                                           says so, only the command */
     unsigned          audience_off:1;
     unsigned          type_absent:1;    /* a token without typ will do */
     unsigned          id_token:1;       /* so will an ID token */

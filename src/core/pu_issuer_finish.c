@@ -77,7 +77,7 @@ pu_issuer_algorithms(const pu_issuer_t *issuer, char *err)
 static int
 pu_issuer_complete(const pu_issuer_t *issuer, char *err)
 {
-    if (issuer->url.len == 0) {
+    if (issuer->url.len == 0 && !issuer->url_off) {
         return pu_issuer_fail(err, "the issuer \"%.*s\" has no \"issuer\" "
                               "directive, needed is the url that its tokens "
                               "have in \"iss\"", PU_STR_FMT(issuer->name));

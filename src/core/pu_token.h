@@ -67,6 +67,12 @@ pu_reason_t pu_token_verify(pu_token_t *token, pu_str_t text,
 
 void pu_token_clear(pu_token_t *token);
 
+/*
+ * The first half of it: form, header, key and signature.  The payload is not
+ * read and may be any bytes, at least one.
+ */
+pu_reason_t pu_token_signature(pu_str_t text, const pu_issuer_t *issuer);
+
 /* exp, nbf and iat against "now" with the issuer's leeway; on every hit. */
 pu_reason_t pu_token_times(const pu_verified_t *verified,
     const pu_issuer_t *issuer, int64_t now);

@@ -460,6 +460,72 @@ with_one_issuer_a_bad_signature_hides_the_payload(void)
 }
 
 
+/* proxy-user token check --signature-only */
+static void
+the_signature_alone_does_not_read_the_payload(void)
+{
+    size_t    i;
+    char     *text;
+    world_t   world;
+
+    static const char *const  payloads[] = {
+        "x", "{", "{\"iss\":\"https://other.example\"}", "\xff", MINT_CLAIMS
+    };
+
+    world_open(&world, NULL);
+
+    for (i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
+        text = mint_token(world.pkey, PU_ES256, NULL, payloads[i]);
+        CHECK_INT(pu_token_signature(pu_str(text), world.issuer), PU_OK);
+        text[strlen(text) - 4] ^= 1;
+        CHECK(pu_token_signature(pu_str(text), world.issuer) != PU_OK);
+        free(text);
+    }
+
+    text = mint_token(world.pkey, PU_ES256, "{\"alg\":\"ES256\",\"typ\":"
+                      "\"logout+jwt\"}", "x");
+    CHECK_INT(pu_token_signature(pu_str(text), world.issuer), PU_TOKEN_TYPE);
+    free(text);
+
+    text = mint_token(world.pkey, PU_ES256, NULL, "");
+    CHECK_INT(pu_token_signature(pu_str(text), world.issuer),
+              PU_TOKEN_MALFORMED);
+    free(text);
+    world_close(&world);
+}
+
+
+/* proxy-user token check without --issuer */
+static void
+an_issuer_without_a_url_takes_any_iss(void)
+{
+    char          err[PU_ERROR_SIZE], *text;
+    EVP_PKEY     *pkey;
+    pu_issuer_t  *issuer;
+
+    static const char *const  lines[] = { "audience api", NULL };
+
+    pkey = mint_key(PU_ES256);
+    issuer = mint_issuer_lines(lines);
+    issuer->keys = mint_keys(mint_jwk(pkey, NULL), NULL);
+    CHECK(!pu_issuer_finish(issuer, err));
+    issuer->url_off = 1;
+    CHECK(pu_issuer_finish(issuer, err));
+
+    text = mint_token(pkey, PU_ES256, NULL, MINT_CLAIMS);
+    CHECK_INT(world_verify(issuer, text), PU_OK);
+    free(text);
+
+    text = mint_token(pkey, PU_ES256, NULL, "{\"aud\":\"api\",\"sub\":"
+                      "\"alice\",\"exp\":1700000300}");
+    CHECK_INT(world_verify(issuer, text), PU_OK);
+    free(text);
+
+    pu_issuer_free(issuer);
+    EVP_PKEY_free(pkey);
+}
+
+
 static const unit_test_t  tests[] = {
     UNIT(a_good_token_says_who_it_is),
     UNIT(every_algorithm_of_the_default_list_is_accepted),
@@ -473,7 +539,9 @@ static const unit_test_t  tests[] = {
     UNIT(a_payload_nests_16_deep_and_has_256_members),
     UNIT(of_several_issuers_iss_picks_one_and_its_keys_alone_count),
     UNIT(of_several_issuers_an_unknown_iss_picks_none),
-    UNIT(with_one_issuer_a_bad_signature_hides_the_payload)
+    UNIT(with_one_issuer_a_bad_signature_hides_the_payload),
+    UNIT(the_signature_alone_does_not_read_the_payload),
+    UNIT(an_issuer_without_a_url_takes_any_iss)
 };
 
 UNIT_MAIN(tests)
