@@ -7,6 +7,7 @@ NGINX_SRC ?= /usr/share/nginx/src
 PREFIX ?= /usr/local
 TESTS ?= t
 KEEP ?= 1
+T ?= 60
 
 # An nginx that finds NGINX in its environment takes it for the sockets it
 # inherits, so scripts get another name.
@@ -22,7 +23,20 @@ NGINX_WARNINGS := $(filter-out -Wcast-qual,$(WARNINGS)) -Wno-unused-parameter
 
 # make sanitize runs this file again with SANITIZE=1: the same rules, a tree
 # of its own, so that neither build ever links the other's objects.
-ifdef SANITIZE
+# make fuzz does so with FUZZ=1 and, where it has one, clang's libFuzzer.
+ifdef FUZZ
+B := build/fuzz
+LIBFUZZER := $(shell echo 'int LLVMFuzzerTestOneInput(void *d, unsigned long n) \
+    { return !d || !n; }' | clang -fsanitize=fuzzer -x c -o /dev/null - \
+    > /dev/null 2>&1 && echo yes)
+OPT := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+       -fno-omit-frame-pointer
+ifeq ($(LIBFUZZER),yes)
+CC := clang
+OPT += -fsanitize=fuzzer-no-link
+FUZZ_LIB := -fsanitize=fuzzer
+endif
+else ifdef SANITIZE
 B := build/sanitize
 ASAN := -fsanitize=address -fno-omit-frame-pointer
 UBSAN := -fsanitize=undefined -fno-sanitize-recover=undefined
@@ -44,11 +58,16 @@ HEADERS := $(wildcard src/core/*.h src/nginx/*.h)
 UNIT_SRC := $(wildcard test/unit/*_test.c)
 UNIT_HELP_SRC := $(filter-out $(UNIT_SRC),$(wildcard test/unit/*.c))
 
+# Not targets: what they share, and their main() without libFuzzer.
+FUZZ_HELP_SRC := test/fuzz/fuzz.c test/fuzz/driver.c
+FUZZ_SRC := $(filter-out $(FUZZ_HELP_SRC),$(wildcard test/fuzz/*.c))
+
 CORE_OBJ := $(CORE_SRC:%.c=$(B)/obj/%.o)
 COMMAND_OBJ := $(COMMAND_SRC:%.c=$(B)/obj/%.o)
 UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/obj/%.o)
 UNIT_HELP_OBJ := $(UNIT_HELP_SRC:%.c=$(B)/obj/%.o)
 UNIT := $(UNIT_SRC:test/unit/%.c=$(B)/unit/%)
+FUZZ_TARGETS := $(FUZZ_SRC:test/fuzz/%.c=$(B)/fuzz/%)
 
 CFLAGS ?=
 LDFLAGS ?=
@@ -85,7 +104,7 @@ help:  ## this list
 	    $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  NGINX=$(NGINX)  NGINX_SRC=$(NGINX_SRC)"
-	@echo "  PREFIX=$(PREFIX)  DESTDIR=$(DESTDIR)  TESTS=$(TESTS)  KEEP=$(KEEP)"
+	@echo "  PREFIX=$(PREFIX)  DESTDIR=$(DESTDIR)  TESTS=$(TESTS)  KEEP=$(KEEP)  T=$(T)"
 
 
 # the module, by nginx's own build
@@ -136,7 +155,14 @@ $(B)/unit/%: $(B)/obj/test/unit/%.o $(UNIT_HELP_OBJ) $(B)/libpu.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(COMMAND_LIBS)
 
--include $(wildcard $(B)/obj/src/*/*.d $(B)/obj/test/unit/*.d)
+FUZZ_MAIN := $(if $(FUZZ_LIB),,$(B)/obj/test/fuzz/driver.o)
+
+$(B)/fuzz/%: $(B)/obj/test/fuzz/%.o $(B)/obj/test/fuzz/fuzz.o $(FUZZ_MAIN) \
+		$(B)/libpu.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(OPT) $(FUZZ_LIB) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+-include $(wildcard $(B)/obj/src/*/*.d $(B)/obj/test/*/*.d)
 
 .PHONY: unit-programs
 unit-programs: $(UNIT)
@@ -146,6 +172,19 @@ unit-programs: $(UNIT)
 unit:  ## the core's unit tests, without nginx
 	@$(MAKE) --no-print-directory unit-programs
 	@tools/run-unit $(UNIT)
+
+.PHONY: fuzz-programs
+fuzz-programs: $(FUZZ_TARGETS)
+
+.PHONY: fuzz-replay
+fuzz-replay:  ## the committed inputs of test/fuzz/corpus, once each
+	@$(MAKE) --no-print-directory fuzz-programs
+	@tools/run-fuzz replay $(FUZZ_TARGETS)
+
+.PHONY: fuzz
+fuzz:  ## look for inputs that break the core, T=60 seconds a target
+	@$(MAKE) --no-print-directory FUZZ=1 fuzz-programs
+	@tools/run-fuzz $(T) $(FUZZ_TARGETS:$(B)/%=build/fuzz/%)
 
 
 # proofs
@@ -158,6 +197,7 @@ test:  ## everything: installs what is missing, builds, tests
 	@$(MAKE) --no-print-directory layers
 	@$(MAKE) --no-print-directory order
 	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory fuzz-replay
 	@tools/run-tests $(TESTS)
 
 .PHONY: sanitize
@@ -165,8 +205,9 @@ sanitize:  ## the same tests in a static nginx under ASan and UBSan
 	@tools/install-deps build test sanitize
 	@$(MAKE) --no-print-directory SANITIZE=1 sanitize-nginx
 	@$(MAKE) --no-print-directory SANITIZE=1 \
-	    build/sanitize/proxy-user unit-programs
+	    build/sanitize/proxy-user unit-programs fuzz-programs
 	@tools/sanitized $(MAKE) --no-print-directory SANITIZE=1 unit
+	@tools/sanitized $(MAKE) --no-print-directory SANITIZE=1 fuzz-replay
 	@SANITIZE=1 tools/run-tests $(TESTS)
 
 ifdef SANITIZE
