@@ -145,10 +145,12 @@ sub conf {
     my $temp = join '', map { "${_}_temp_path $root/$_;\n" }
         qw(client_body proxy fastcgi uwsgi scgi);
 
+    my $level = $opt{log_level} // $ENV{TEST_NGINX_LOG_LEVEL} || 'info';
+
     return expand(load_module() . ($opt{main} // '') . $user . <<"END");
 worker_processes @{[ $opt{workers} // 1 ]};
 daemon off;
-error_log logs/error.log @{[ $opt{log_level} // $ENV{TEST_NGINX_LOG_LEVEL} || 'info' ]};
+error_log logs/error.log $level;
 pid logs/nginx.pid;
 events {
 worker_connections 1024;
