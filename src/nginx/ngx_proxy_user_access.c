@@ -3,9 +3,9 @@
  * The phase handlers.
  *
  * The way of one request: credential -> token -> user -> decision, straight
- * through, with one wait at most and none when the zone is warm.  Waiting is
- * NGX_AGAIN and nothing else: the handler is entered again when the store has
- * answered, and by stray write events before that.
+ * through the steps below, with none of them waiting when the zone is warm.
+ * Waiting is NGX_AGAIN and nothing else: the handler is entered again when the
+ * answer is there, and by stray write events before that.
  */
 
 #include "ngx_proxy_user_access.h"
@@ -16,7 +16,25 @@
 #include "ngx_proxy_user_strip.h"
 
 
-static ngx_int_t ngx_proxy_user_access_begin(ngx_http_request_t *r,
+/*
+ * PU_OK: on to the next step, or, when id->leave has been set, wait and take
+ * this one again.  Anything else is why the request is refused.
+ */
+typedef pu_reason_t (*ngx_proxy_user_step_pt)(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
+
+
+static ngx_int_t ngx_proxy_user_access_run(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
+static pu_reason_t ngx_proxy_user_access_take(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
+static pu_reason_t ngx_proxy_user_access_prove(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
+static pu_reason_t ngx_proxy_user_access_bind(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
+static pu_reason_t ngx_proxy_user_access_user(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
+static pu_reason_t ngx_proxy_user_access_judge(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
 static ngx_uint_t ngx_proxy_user_access_keeps(
     const ngx_proxy_user_identity_t *id,
@@ -24,25 +42,35 @@ static ngx_uint_t ngx_proxy_user_access_keeps(
 static ngx_uint_t ngx_proxy_user_access_accepts(
     const ngx_proxy_user_identity_t *id,
     const ngx_proxy_user_loc_conf_t *conf);
-static ngx_int_t ngx_proxy_user_access_lookup(ngx_http_request_t *r,
+static pu_reason_t ngx_proxy_user_access_lookup(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
-static ngx_int_t ngx_proxy_user_access_wait(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id);
+static void ngx_proxy_user_access_detach(ngx_proxy_user_identity_t *id);
 static void ngx_proxy_user_access_answer(ngx_proxy_user_identity_t *id,
     const ngx_proxy_user_answer_t *answer);
 static void ngx_proxy_user_access_wake(void *data,
     const ngx_proxy_user_answer_t *answer);
-static ngx_int_t ngx_proxy_user_access_judge(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
+static ngx_int_t ngx_proxy_user_access_wait(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id);
+static void ngx_proxy_user_access_resume(ngx_proxy_user_identity_t *id);
 static ngx_int_t ngx_proxy_user_access_grants(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id);
-static ngx_int_t ngx_proxy_user_access_anonymous(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
 static ngx_int_t ngx_proxy_user_access_refuse(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, pu_reason_t reason);
 static void ngx_proxy_user_access_decide(ngx_proxy_user_identity_t *id,
     ngx_proxy_user_verdict_e verdict, pu_reason_t reason);
 static uint64_t ngx_proxy_user_access_clock(void);
+
+
+static const ngx_proxy_user_step_pt  ngx_proxy_user_steps[] = {
+    ngx_proxy_user_access_take,
+    ngx_proxy_user_access_prove,
+    ngx_proxy_user_access_bind,
+    ngx_proxy_user_access_user,
+    ngx_proxy_user_access_judge
+};
+
+#define NGX_PROXY_USER_STEPS                                                  \
+    (sizeof(ngx_proxy_user_steps) / sizeof(ngx_proxy_user_steps[0]))
 
 
 ngx_int_t
@@ -115,13 +143,13 @@ ngx_proxy_user_access_handler(ngx_http_request_t *r)
 
     if (id) {
 
-        if (id->waiting) {
+        if (id->leave) {
             return NGX_AGAIN;
         }
 
         r->read_event_handler = ngx_http_block_reading;
 
-        return ngx_proxy_user_access_judge(r, id, conf);
+        return ngx_proxy_user_access_run(r, id, conf);
     }
 
     id = ngx_proxy_user_identity_get(r);
@@ -132,17 +160,53 @@ ngx_proxy_user_access_handler(ngx_http_request_t *r)
     ngx_http_set_ctx(r, id, ngx_proxy_user_module);
 
     id->begun = ngx_proxy_user_access_clock();
+    id->resume = ngx_proxy_user_access_resume;
+    id->step = 0;
     id->hidden = 0;
+    id->anonymous = 0;
+    id->answered = 0;
 
     ngx_memzero(&id->last, sizeof(ngx_proxy_user_decision_t));
     id->last.conf = conf;
 
-    return ngx_proxy_user_access_begin(r, id, conf);
+    return ngx_proxy_user_access_run(r, id, conf);
 }
 
 
 static ngx_int_t
-ngx_proxy_user_access_begin(ngx_http_request_t *r,
+ngx_proxy_user_access_run(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)
+{
+    pu_reason_t  reason;
+
+    while (id->step < NGX_PROXY_USER_STEPS) {
+        reason = ngx_proxy_user_steps[id->step](r, id, conf);
+
+        if (reason != PU_OK) {
+            return ngx_proxy_user_access_refuse(r, id, reason);
+        }
+
+        if (id->leave) {
+            return ngx_proxy_user_access_wait(r, id);
+        }
+
+        id->step++;
+    }
+
+    if (id->anonymous) {
+        ngx_proxy_user_access_decide(id, NGX_PROXY_USER_ANONYMOUS,
+                                     PU_ANONYMOUS);
+        return NGX_DECLINED;
+    }
+
+    ngx_proxy_user_access_decide(id, NGX_PROXY_USER_ALLOW, PU_OK);
+
+    return NGX_OK;
+}
+
+
+static pu_reason_t
+ngx_proxy_user_access_take(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)
 {
     pu_reason_t                  reason;
@@ -155,57 +219,120 @@ ngx_proxy_user_access_begin(ngx_http_request_t *r,
     if (reason == PU_NO_CREDENTIAL
         && ngx_proxy_user_access_keeps(id, conf))
     {
-        reason = PU_OK;
-        credential.token = id->token;
+        return PU_OK;
     }
 
     if (reason == PU_NO_CREDENTIAL) {
         id->judged = 0;
         id->found = 0;
+        id->anonymous = (conf->enable == NGX_PROXY_USER_OPTIONAL);
 
-        if (conf->enable == NGX_PROXY_USER_OPTIONAL) {
-            return ngx_proxy_user_access_anonymous(r, id, conf);
-        }
+        return id->anonymous ? PU_OK : reason;
     }
 
     if (reason != PU_OK) {
-        return ngx_proxy_user_access_refuse(r, id, reason);
+        return reason;
     }
 
-    if (!id->judged
-        || id->token.len != credential.token.len
+    if (id->token.len != credential.token.len
         || ngx_memcmp(id->token.data, credential.token.data,
                       credential.token.len)
            != 0)
     {
-        ngx_proxy_user_prove(r, id, credential.token);
+        id->judged = 0;
     }
 
-    if (credential.source) {
-        id->source = *credential.source;
+    id->token = credential.token;
+    id->source = *credential.source;
+    id->dpop = credential.dpop;
+
+    return PU_OK;
+}
+
+
+static pu_reason_t
+ngx_proxy_user_access_prove(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)
+{
+    if (id->anonymous) {
+        return PU_OK;
     }
 
-    if (id->proof != PU_OK) {
-        return ngx_proxy_user_access_refuse(r, id, id->proof);
+    if (!id->judged) {
+        ngx_proxy_user_prove(r, id);
+    }
+
+    return id->proof;
+}
+
+
+static pu_reason_t
+ngx_proxy_user_access_bind(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)
+{
+    if (id->anonymous) {
+        return PU_OK;
     }
 
     /* RFC 9449 section 7.1: that scheme is for tokens bound to a key */
 
-    if (credential.dpop) {
-        return ngx_proxy_user_access_refuse(r, id, PU_TOKEN_BINDING);
+    if (id->dpop) {
+        return PU_TOKEN_BINDING;
     }
 
-    if (!ngx_proxy_user_access_accepts(id, conf)) {
-        return ngx_proxy_user_access_refuse(r, id, PU_ISSUER_NOT_ACCEPTED);
+    return ngx_proxy_user_access_accepts(id, conf) ? PU_OK
+                                                   : PU_ISSUER_NOT_ACCEPTED;
+}
+
+
+static pu_reason_t
+ngx_proxy_user_access_user(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)
+{
+    pu_reason_t  reason;
+
+    if (id->anonymous) {
+        return PU_OK;
     }
 
-    if (!id->found
-        && ngx_proxy_user_access_lookup(r, id, conf) == NGX_AGAIN)
-    {
-        return ngx_proxy_user_access_wait(r, id);
+    if (!id->found && !id->answered) {
+        reason = ngx_proxy_user_access_lookup(r, id, conf);
+
+        if (reason != PU_OK || id->leave) {
+            return reason;
+        }
     }
 
-    return ngx_proxy_user_access_judge(r, id, conf);
+    return id->store;
+}
+
+
+static pu_reason_t
+ngx_proxy_user_access_judge(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)
+{
+    pu_reason_t  reason;
+
+    if (!id->anonymous) {
+
+        if (ngx_proxy_user_access_grants(r, id) != NGX_OK) {
+            return PU_INTERNAL;
+        }
+
+        reason = pu_user_judge(&id->user, id->verified.iat, ngx_time());
+
+        if (reason != PU_OK) {
+            return reason;
+        }
+    }
+
+    /* without a credential the lines hold all the same */
+
+    reason = pu_policy_decide(&conf->policy, id->last.roles, id->last.scopes,
+                              pu_method(ngx_proxy_user_str(&r->method_name)),
+                              &id->last.rule);
+
+    return reason != PU_OK && id->anonymous ? PU_NO_CREDENTIAL : reason;
 }
 
 
@@ -263,19 +390,24 @@ ngx_proxy_user_access_accepts(const ngx_proxy_user_identity_t *id,
 
 
 /*
- * NGX_AGAIN: wait.  NGX_OK: id->found is set, or id->store or id->proof says
- * why not.
+ * PU_OK: id->answered is set and id->store says what came of it, or id->leave
+ * is set; else the reason.
  */
 
-static ngx_int_t
+static pu_reason_t
 ngx_proxy_user_access_lookup(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)
 {
+    pu_reason_t                        reason;
     ngx_proxy_user_query_t             query;
     ngx_proxy_user_answer_t            answer;
     const ngx_proxy_user_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
+
+    if (mcf->store == NULL) {
+        return PU_STORE_UNAVAILABLE;
+    }
 
     ngx_memzero(&query, sizeof(ngx_proxy_user_query_t));
     query.kind = PU_HANDLE_SUB;
@@ -283,23 +415,18 @@ ngx_proxy_user_access_lookup(ngx_http_request_t *r,
     query.create = id->issuer->jit;
     ngx_memcpy(query.digest, id->handle, PU_SHA256_LEN);
 
-    if (mcf->store == NULL) {
-        id->store = PU_STORE_UNAVAILABLE;
-        return NGX_OK;
-    }
-
     if (ngx_proxy_user_store_cached(mcf->store, &query, &answer) == NGX_OK) {
         ngx_proxy_user_access_answer(id, &answer);
-        return NGX_OK;
+        return PU_OK;
     }
 
     if (query.create) {
 
         if (!id->described) {
-            id->proof = ngx_proxy_user_prove_again(r, id);
+            reason = ngx_proxy_user_prove_again(r, id);
 
-            if (id->proof != PU_OK) {
-                return NGX_OK;
+            if (reason != PU_OK) {
+                return reason;
             }
         }
 
@@ -315,34 +442,20 @@ ngx_proxy_user_access_lookup(ngx_http_request_t *r,
     if (ngx_proxy_user_store_lookup(mcf->store, &query, &answer, &id->waiter)
         == NGX_AGAIN)
     {
-        return NGX_AGAIN;
+        id->leave = ngx_proxy_user_access_detach;
+        return PU_OK;
     }
 
     ngx_proxy_user_access_answer(id, &answer);
 
-    return NGX_OK;
+    return PU_OK;
 }
 
 
-static ngx_int_t
-ngx_proxy_user_access_wait(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id)
+static void
+ngx_proxy_user_access_detach(ngx_proxy_user_identity_t *id)
 {
-    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                   "proxy_user access: waits for the store");
-
-    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
-        ngx_proxy_user_store_detach(&id->waiter);
-        return ngx_proxy_user_access_refuse(r, id, PU_INTERNAL);
-    }
-
-    id->waiting = 1;
-
-    /* a client that goes away is noticed meanwhile */
-
-    r->read_event_handler = ngx_http_test_reading;
-
-    return NGX_AGAIN;
+    ngx_proxy_user_store_detach(&id->waiter);
 }
 
 
@@ -353,6 +466,7 @@ ngx_proxy_user_access_answer(ngx_proxy_user_identity_t *id,
     pu_handle_t                     handle;
     const ngx_proxy_user_record_t  *record;
 
+    id->answered = 1;
     id->cache = answer->cache;
     id->store = answer->reason;
 
@@ -373,13 +487,43 @@ ngx_proxy_user_access_answer(ngx_proxy_user_identity_t *id,
 }
 
 
-/* Runs from an event of its own; nothing may touch the request afterwards. */
-
 static void
 ngx_proxy_user_access_wake(void *data, const ngx_proxy_user_answer_t *answer)
 {
     ngx_proxy_user_identity_t *id = data;
 
+    ngx_proxy_user_access_answer(id, answer);
+
+    id->resume(id);
+}
+
+
+static ngx_int_t
+ngx_proxy_user_access_wait(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id)
+{
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "proxy_user access: waits in step %ui", id->step);
+
+    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        id->leave(id);
+        id->leave = NULL;
+        return ngx_proxy_user_access_refuse(r, id, PU_INTERNAL);
+    }
+
+    /* a client that goes away is noticed meanwhile */
+
+    r->read_event_handler = ngx_http_test_reading;
+
+    return NGX_AGAIN;
+}
+
+
+/* Runs from an event of its own; nothing may touch the request afterwards. */
+
+static void
+ngx_proxy_user_access_resume(ngx_proxy_user_identity_t *id)
+{
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
 
@@ -389,58 +533,15 @@ ngx_proxy_user_access_wake(void *data, const ngx_proxy_user_answer_t *answer)
     ngx_http_set_log_request(c->log, r);
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
-                   "proxy_user access: the store says %ui",
-                   (ngx_uint_t) answer->reason);
+                   "proxy_user access: goes on in step %ui", id->step);
 
-    ngx_proxy_user_access_answer(id, answer);
-
-    id->waiting = 0;
+    id->leave = NULL;
 
     if (ngx_http_post_request(r, NULL) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_ERROR);
     }
 
     ngx_http_run_posted_requests(c);
-}
-
-
-static ngx_int_t
-ngx_proxy_user_access_judge(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)
-{
-    pu_str_t     method;
-    pu_reason_t  reason;
-
-    if (id->proof != PU_OK) {
-        return ngx_proxy_user_access_refuse(r, id, id->proof);
-    }
-
-    if (id->store != PU_OK) {
-        return ngx_proxy_user_access_refuse(r, id, id->store);
-    }
-
-    if (ngx_proxy_user_access_grants(r, id) != NGX_OK) {
-        return ngx_proxy_user_access_refuse(r, id, PU_INTERNAL);
-    }
-
-    reason = pu_user_judge(&id->user, id->verified.iat, ngx_time());
-
-    if (reason != PU_OK) {
-        return ngx_proxy_user_access_refuse(r, id, reason);
-    }
-
-    method = ngx_proxy_user_str(&r->method_name);
-
-    reason = pu_policy_decide(&conf->policy, id->last.roles, id->last.scopes,
-                              pu_method(method), &id->last.rule);
-
-    if (reason != PU_OK) {
-        return ngx_proxy_user_access_refuse(r, id, reason);
-    }
-
-    ngx_proxy_user_access_decide(id, NGX_PROXY_USER_ALLOW, PU_OK);
-
-    return NGX_OK;
 }
 
 
@@ -489,31 +590,6 @@ ngx_proxy_user_access_grants(ngx_http_request_t *r,
     }
 
     return NGX_OK;
-}
-
-
-/* No credential where none is needed: the rules hold all the same. */
-
-static ngx_int_t
-ngx_proxy_user_access_anonymous(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)
-{
-    pu_str_t     nothing;
-    pu_reason_t  reason;
-
-    nothing = PU_STR("");
-
-    reason = pu_policy_decide(&conf->policy, nothing, nothing,
-                              pu_method(ngx_proxy_user_str(&r->method_name)),
-                              &id->last.rule);
-
-    if (reason != PU_OK) {
-        return ngx_proxy_user_access_refuse(r, id, PU_NO_CREDENTIAL);
-    }
-
-    ngx_proxy_user_access_decide(id, NGX_PROXY_USER_ANONYMOUS, PU_ANONYMOUS);
-
-    return NGX_DECLINED;
 }
 
 

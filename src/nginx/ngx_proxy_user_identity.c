@@ -10,7 +10,8 @@
 
 
 static void ngx_proxy_user_identity_cleanup(void *data);
-static void ngx_proxy_user_identity_leave(void *data);
+static void ngx_proxy_user_identity_end(void *data);
+static void ngx_proxy_user_identity_leave(ngx_proxy_user_identity_t *id);
 static ngx_proxy_user_identity_t *ngx_proxy_user_identity_search(
     ngx_http_request_t *r);
 static void ngx_proxy_user_identity_client(ngx_http_request_t *r,
@@ -21,7 +22,7 @@ ngx_proxy_user_identity_t *
 ngx_proxy_user_identity_get(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t         *cln;
-    ngx_http_cleanup_t         *leave;
+    ngx_http_cleanup_t         *end;
     ngx_proxy_user_identity_t  *id;
 
     id = r->internal ? ngx_proxy_user_identity_search(r) : NULL;
@@ -45,13 +46,13 @@ ngx_proxy_user_identity_get(ngx_http_request_t *r)
 
     /* runs before the log phase, the pool's cleanups run after it */
 
-    leave = ngx_http_cleanup_add(r, 0);
-    if (leave == NULL) {
+    end = ngx_http_cleanup_add(r, 0);
+    if (end == NULL) {
         return NULL;
     }
 
-    leave->handler = ngx_proxy_user_identity_leave;
-    leave->data = id;
+    end->handler = ngx_proxy_user_identity_end;
+    end->data = id;
 
     return id;
 }
@@ -62,19 +63,27 @@ ngx_proxy_user_identity_get(ngx_http_request_t *r)
 static void
 ngx_proxy_user_identity_cleanup(void *data)
 {
-    ngx_proxy_user_identity_t *id = data;
-
-    ngx_proxy_user_store_detach(&id->waiter);
+    ngx_proxy_user_identity_leave(data);
 }
 
 
 static void
-ngx_proxy_user_identity_leave(void *data)
+ngx_proxy_user_identity_end(void *data)
 {
     ngx_proxy_user_identity_t *id = data;
 
-    ngx_proxy_user_store_detach(&id->waiter);
+    ngx_proxy_user_identity_leave(id);
     id->logging = 1;
+}
+
+
+static void
+ngx_proxy_user_identity_leave(ngx_proxy_user_identity_t *id)
+{
+    if (id->leave) {
+        id->leave(id);
+        id->leave = NULL;
+    }
 }
 
 

@@ -33,8 +33,20 @@ typedef struct {
 } ngx_proxy_user_decision_t;
 
 
-typedef struct {
+typedef struct ngx_proxy_user_identity_s  ngx_proxy_user_identity_t;
+
+struct ngx_proxy_user_identity_s {
     ngx_http_request_t               *request;
+
+    /*
+     * The step of ngx_proxy_user_access.c it is at.  A step that has to wait
+     * sets "leave", which is called should the request end meanwhile; whoever
+     * has the answer notes it, and calls "resume" from an event of its own:
+     * the step is then taken once more.
+     */
+    ngx_uint_t                        step;
+    void                            (*leave)(ngx_proxy_user_identity_t *id);
+    void                            (*resume)(ngx_proxy_user_identity_t *id);
 
     /* as the client sent them, whatever a redirect made of them */
     ngx_str_t                         method;
@@ -44,6 +56,8 @@ typedef struct {
     /* the credential */
     ngx_proxy_user_source_t           source;
     ngx_str_t                         token;
+    unsigned                          anonymous:1;  /* none, none needed */
+    unsigned                          dpop:1;   /* by that scheme */
     unsigned                          judged:1; /* "proof" is about it */
     pu_reason_t                       proof;    /* PU_OK: proven */
     const pu_issuer_t                *issuer;
@@ -57,7 +71,7 @@ typedef struct {
     ngx_proxy_user_cache_e            cache;
     ngx_proxy_user_cache_e            token_cache;
     ngx_proxy_user_waiter_t           waiter;
-    unsigned                          waiting:1;
+    unsigned                          answered:1;   /* in this location */
 
     /* for a user who is made now */
     unsigned                          described:1;
@@ -75,7 +89,7 @@ typedef struct {
     ngx_table_elt_t                  *covered;  /* another module's */
     unsigned                          hidden:1; /* from who answers */
     unsigned                          logging:1;
-} ngx_proxy_user_identity_t;
+};
 
 
 /* The identity of the request, made when there is none; NULL: no memory. */

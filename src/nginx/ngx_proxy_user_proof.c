@@ -24,24 +24,22 @@ static ngx_int_t ngx_proxy_user_proof_describe(ngx_http_request_t *r,
 
 
 void
-ngx_proxy_user_prove(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, ngx_str_t token)
+ngx_proxy_user_prove(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
 {
     u_char                             digest[PU_SHA256_LEN];
     pu_str_t                           text;
     const ngx_proxy_user_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
-    text = ngx_proxy_user_str(&token);
+    text = ngx_proxy_user_str(&id->token);
 
     id->judged = 1;
     id->found = 0;
     id->described = 0;
-    id->token = token;
     id->token_cache = NGX_PROXY_USER_CACHE_NONE;
     id->proof = PU_INTERNAL;
 
-    if (token.len > PU_TOKEN_LEN_MAX) {
+    if (text.len > PU_TOKEN_LEN_MAX) {
         id->proof = PU_TOKEN_TOO_LARGE;
         return;
     }

@@ -12,11 +12,11 @@
 
 
 /*
- * Sets id->proof: PU_OK (then issuer, verified and handle are filled, in the
- * request's pool) or the reason.  "token" must live as long as the request.
+ * Proves id->token: sets id->judged and id->proof, PU_OK (then issuer,
+ * verified and handle are filled, in the request's pool) or the reason.
  */
 void ngx_proxy_user_prove(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, ngx_str_t token);
+    ngx_proxy_user_identity_t *id);
 
 /*
  * Verifies id->token once more for what only a new user needs: fills
