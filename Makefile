@@ -51,6 +51,7 @@ COMMAND := $(B)/proxy-user
 STATIC := build/sanitize/nginx/objs/nginx
 
 CORE_SRC := $(wildcard src/core/*.c)
+SCRIPT_SRC := $(sort $(wildcard src/core/change/*.lua))
 COMMAND_SRC := $(wildcard src/command/*.c)
 NGINX_MODULE_SRC := ngx_proxy_user_module.c $(CORE_SRC) \
                     $(wildcard src/nginx/*.c)
@@ -117,7 +118,7 @@ NGINX_INPUT := $(B)/nginx/input
 $(NGINX_INPUT): FORCE
 	@mkdir -p $(@D)
 	@{ $(NGINX) -V 2>&1; echo $(NGINX_SRC) $(NGINX_MODULE_SRC) \
-	    $(HEADERS); } > $@.new
+	    $(HEADERS) $(SCRIPT_SRC); } > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 ifndef SANITIZE
@@ -136,9 +137,9 @@ endif
 
 # the core as a library, the command, the unit tests
 
-$(B)/gen/pu_change_lua.h: src/core/change.lua tools/embed
+$(B)/gen/pu_change_lua.h: $(SCRIPT_SRC) tools/embed
 	@mkdir -p $(@D)
-	@tools/embed pu_change_lua $< > $@
+	@tools/embed pu_change_lua $(SCRIPT_SRC) > $@
 
 $(B)/obj/%.o: %.c | $(B)/gen/pu_change_lua.h
 	@mkdir -p $(@D)

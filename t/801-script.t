@@ -1,4 +1,4 @@
-# change.lua, the one writer: what it makes, what it refuses, and that a
+# The script, the one writer: what it makes, what it refuses, and that a
 # refusal leaves nothing behind. No nginx and no command: EVALSHA on a real
 # redis-server.
 
@@ -37,10 +37,15 @@ END {
 
 
 sub load {
-    open my $in, '<', dirname(__FILE__) . '/../src/core/change.lua'
-        or die "change.lua: $!\n";
-    local $/;
-    return redis('SCRIPT', 'LOAD', scalar <$in>);
+    return redis('SCRIPT', 'LOAD', script_text());
+}
+
+
+# As it is embedded: the parts in the order of their names.
+sub script_text {
+    local @ARGV = sort glob(dirname(__FILE__) . '/../src/core/change/*.lua');
+
+    return join '', <>;
 }
 
 
@@ -720,9 +725,8 @@ subtest 'a replica answers look-ups' => sub {
 
     ok($found, 'replicated');
 
-    open my $in, '<', dirname(__FILE__) . '/../src/core/change.lua' or die;
-    my $text = do { local $/; <$in> };
-    is($replica->command('SCRIPT', 'LOAD', $text), $sha, 'loaded there');
+    is($replica->command('SCRIPT', 'LOAD', script_text()), $sha,
+       'loaded there');
 
     my @call = ('EVALSHA', $sha, 1, '{pu}:log');
     is($replica->command(@call, 'lookup', handle('alice'))->[0], 'found',

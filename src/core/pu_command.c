@@ -1,7 +1,7 @@
 /*
  * pu_command: the commands sent to Redis, as argument vectors.
  *
- * Not the answers (pu_reply.c), not the script's text (change.lua) and no
+ * Not the answers (pu_reply.c), not the script itself (change/) and no
  * socket.  Nothing is allocated.
  */
 
@@ -12,10 +12,10 @@
 #include "pu_change_lua.h"
 
 
-#define PU_NAME_LEN_MAX  255            /* LABEL_MAX in change.lua */
+#define PU_NAME_LEN_MAX  255            /* LABEL_MAX of the script */
 
 
-/* The words of change.lua, in the order of pu_change_op_t. */
+/* The words of the script, in the order of pu_change_op_t. */
 static const char *const  pu_change_words[] = {
     "suspend", "resume", "delete", "revoke", "grant", "ungrant",
     "accept_store"

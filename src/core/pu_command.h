@@ -4,7 +4,7 @@
  * Commands are argument vectors with lengths, never text; replies are
  * hiredis' redisReply trees.  No socket: nginx and the command bring
  * their own.  Every look-up and every change is one call of one script,
- * change.lua, which is the only writer (SPEC section 5).
+ * made of the files in change/, which is the only writer (SPEC section 5).
  */
 
 #ifndef PU_COMMAND_H
@@ -24,7 +24,7 @@
 #define PU_TAIL_ENTRIES       512       /* of one round */
 #define PU_LOG_LENGTH         1000000   /* about; older entries are trimmed */
 
-/* The text of change.lua, embedded when this was built. */
+/* The text of that script, embedded when this was built. */
 extern const char *const  pu_script;
 extern const size_t       pu_script_len;
 

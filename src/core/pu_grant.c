@@ -8,7 +8,7 @@
 #include "pu_user.h"
 
 
-/* What change.lua takes for a number; Lua counts exactly so far. */
+/* What the script takes for a number; Lua counts exactly so far. */
 #define PU_DIGITS_MAX  15
 
 

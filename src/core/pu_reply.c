@@ -9,10 +9,10 @@
 #include "pu_command.h"
 
 
-#define PU_STORE_LEN_MAX  64            /* STORE_MAX in change.lua */
+#define PU_STORE_LEN_MAX  64            /* STORE_MAX of the script */
 
 
-/* A word of change.lua and what it means. */
+/* A word of the script and what it means. */
 typedef struct {
     const char  *word;
     int          status;
