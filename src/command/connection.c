@@ -25,13 +25,14 @@
 #include <openssl/x509v3.h>
 
 #include "connection.h"
+#include "pu_reader.h"
 
 
 struct connection_s {
     int           fd;
     SSL_CTX      *ctx;
     SSL          *ssl;                  /* NULL: in clear */
-    redisReader  *reader;
+    pu_reader_t  *reader;
     int64_t       deadline;             /* ms of the monotonic clock */
     char          error[PU_ERROR_SIZE];
 };
@@ -90,7 +91,7 @@ static int
 connection_start(connection_t *c, const address_t *address,
     const char *ca_file)
 {
-    c->reader = redisReaderCreate();
+    c->reader = pu_reader_new(REPLY_SIZE_MAX, REPLY_ELEMENTS_MAX);
 
     if (c->reader == NULL) {
         return connection_failed(c, "there is no memory");
@@ -125,10 +126,7 @@ connection_close(connection_t *c)
         close(c->fd);
     }
 
-    if (c->reader != NULL) {
-        redisReaderFree(c->reader);
-    }
-
+    pu_reader_free(c->reader);
     free(c);
 }
 
@@ -427,17 +425,17 @@ connection_send(connection_t *c, int argc, const char *const *argv,
 redisReply *
 connection_reply(connection_t *c, int more)
 {
-    char      buf[16 * 1024];
-    void     *reply;
-    size_t    size;
-    ssize_t   n;
+    char         buf[16 * 1024];
+    size_t       size;
+    ssize_t      n;
+    redisReply  *reply;
 
     connection_limit(c, COMMAND_TIMEOUT + more);
     size = 0;
 
     for ( ;; ) {
 
-        if (redisReaderGetReply(c->reader, &reply) != REDIS_OK) {
+        if (!pu_reader_next(c->reader, &reply)) {
             (void) connection_failed(c, "it does not speak Redis's protocol");
             return NULL;
         }
@@ -460,7 +458,7 @@ connection_reply(connection_t *c, int more)
             return NULL;
         }
 
-        if (redisReaderFeed(c->reader, buf, (size_t) n) != REDIS_OK) {
+        if (!pu_reader_feed(c->reader, buf, (size_t) n)) {
             (void) connection_failed(c, "there is no memory");
             return NULL;
         }

@@ -16,6 +16,7 @@
 #define CONNECT_TIMEOUT       5000      /* ms, all addresses together */
 #define COMMAND_TIMEOUT       5000      /* ms, one command or reply */
 #define REPLY_SIZE_MAX        (64 * 1024 * 1024)
+#define REPLY_ELEMENTS_MAX    (1024 * 1024)     /* of one array */
 
 typedef enum {
     ADDRESS_TCP = 0,
