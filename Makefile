@@ -75,6 +75,7 @@ LDFLAGS ?=
 LIBS := -lhiredis -ljansson -lcrypto -lm
 # The command speaks TLS to Redis; hiredis of Debian 12 cannot.
 COMMAND_LIBS := $(LIBS) -lssl
+TEST_LIBS := $(COMMAND_LIBS) -ljwt
 
 COMPILE = $(CC) -std=gnu11 $(OPT) $(WARNINGS) -Werror -MMD -MP -Isrc/core \
           -I$(B)/gen $(CPPFLAGS) $(CFLAGS)
@@ -154,7 +155,7 @@ $(COMMAND): $(COMMAND_OBJ) $(B)/libpu.a
 
 $(B)/unit/%: $(B)/obj/test/unit/%.o $(UNIT_HELP_OBJ) $(B)/libpu.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(COMMAND_LIBS)
+	$(Q)$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
 FUZZ_MAIN := $(if $(FUZZ_LIB),,$(B)/obj/test/fuzz/driver.o)
 

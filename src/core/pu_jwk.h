@@ -1,6 +1,6 @@
 /*
- * pu_jwk: one JSON Web Key -> one judged key.  For pu_keys.c and pu_pem.c
- * only; everybody else reads whole sets.
+ * pu_jwk: one JSON Web Key -> one judged key.  For pu_keys.c, pu_pem.c and
+ * pu_signer.c only; everybody else reads whole sets.
  */
 
 #ifndef PU_JWK_H
@@ -34,6 +34,12 @@ int pu_key_prepare(pu_key_t *key);
 
 /* An empty set with room for "n" keys; pu_keys_free.  NULL: no memory. */
 pu_keys_t *pu_keys_new(size_t n);
+
+/*
+ * The members of an RSA, EC or Ed25519 key's public part, written into an
+ * empty object; 1, or 0 when it is none of these.
+ */
+int pu_pkey_jwk(json_t *jwk, const EVP_PKEY *pkey);
 
 /* A set of this one key; NULL and a sentence in "err" when it is refused. */
 pu_keys_t *pu_keys_one(const json_t *jwk, char err[PU_ERROR_SIZE]);

@@ -124,8 +124,8 @@ pu_pem_ec(json_t *jwk, const EVP_PKEY *pkey)
 }
 
 
-static int
-pu_pem_jwk(json_t *jwk, const EVP_PKEY *pkey)
+int
+pu_pkey_jwk(json_t *jwk, const EVP_PKEY *pkey)
 {
     size_t       len;
     uint8_t      x[32];
@@ -175,7 +175,7 @@ pu_pem_judge(const EVP_PKEY *pkey, char err[PU_ERROR_SIZE])
     keys = NULL;
     jwk = json_object();
 
-    if (jwk != NULL && pu_pem_jwk(jwk, pkey)) {
+    if (jwk != NULL && pu_pkey_jwk(jwk, pkey)) {
         keys = pu_keys_one(jwk, err);
 
         if (keys != NULL) {
