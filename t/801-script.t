@@ -13,7 +13,7 @@ use ProxyUser::Redis qw(redis_start user_id);
 use ProxyUser::Token qw(handle_digest);
 
 my $ISSUER = 'https://idp.example.com';
-my @HANDLE = qw(user id state not_before expires roles scopes);
+my @HANDLE = qw(user id state not_before expires roles scopes networks);
 my @USER = qw(name type state issuer subject roles scopes epoch expires
               version);
 
@@ -138,7 +138,7 @@ subtest 'a first token makes its user' => sub {
     is($reply->[1], 'STORE-A', 'its store');
     is($reply->[2], undef, 'nobody has accepted it');
     is($reply->[3], 1, 'made now');
-    is_deeply($reply->[4], [$id, undef, 'active', (undef) x 4], 'its handle');
+    is_deeply($reply->[4], [$id, undef, 'active', (undef) x 5], 'its handle');
     is_deeply($reply->[5], ['Name of alice', 'human', 'active', $ISSUER,
                             'alice', '', undef, '0', undef, '1'], 'its user');
 

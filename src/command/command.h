@@ -13,7 +13,7 @@ typedef struct {
     const char  *verb;                  /* NULL: the noun alone */
     const char  *args;                  /* "WHO ROLE"; "[X]" may be missing */
     unsigned     nargs;
-    unsigned     options;               /* beside the global ones */
+    uint64_t     options;               /* beside the global ones */
     const char  *what;                  /* one line */
     const char  *more;                  /* explanation and examples */
 

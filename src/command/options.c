@@ -59,7 +59,7 @@ static int options_one(options_t *options, const char *word,
 static int options_repeated(options_t *options, option_t option,
     const char *value);
 static option_t options_find(const char *word, size_t len);
-static void options_list(char *out, size_t size, unsigned set);
+static void options_list(char *out, size_t size, uint64_t set);
 
 
 int
@@ -195,7 +195,7 @@ options_find(const char *word, size_t len)
 
 
 int
-options_allowed(const options_t *options, unsigned allowed, const char *verb)
+options_allowed(const options_t *options, uint64_t allowed, const char *verb)
 {
     char    list[512];
     size_t  i;
@@ -217,7 +217,7 @@ options_allowed(const options_t *options, unsigned allowed, const char *verb)
 
 
 static void
-options_list(char *out, size_t size, unsigned set)
+options_list(char *out, size_t size, uint64_t set)
 {
     size_t    i;
     pu_buf_t  b;
@@ -236,7 +236,7 @@ options_list(char *out, size_t size, unsigned set)
 
 
 void
-options_print(FILE *out, unsigned set)
+options_print(FILE *out, uint64_t set)
 {
     size_t       i, len;
     const char  *help;

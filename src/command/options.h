@@ -42,7 +42,7 @@ typedef enum {
     OPT_COUNT
 } option_t;
 
-#define OPT_BIT(option)  (1u << (option))
+#define OPT_BIT(option)  (UINT64_C(1) << (option))
 #define OPT_GLOBAL       (OPT_BIT(OPT_STATE) - 1)
 
 /* What of the global ones means something without Redis. */
@@ -69,11 +69,11 @@ typedef struct {
 int options_read(options_t *options, int argc, char **argv);
 
 /* EXIT_DONE when only options of "allowed" (OPT_BITs) are there. */
-int options_allowed(const options_t *options, unsigned allowed,
+int options_allowed(const options_t *options, uint64_t allowed,
     const char *verb);
 
 /* The lines of --help for these options. */
-void options_print(FILE *out, unsigned set);
+void options_print(FILE *out, uint64_t set);
 
 
 #endif /* OPTIONS_H */

@@ -223,20 +223,80 @@ pu_user_judge(const pu_user_t *user, int64_t iat, int64_t now)
 }
 
 
+/* In the order of pu_handle_kind_t. */
+
 pu_reason_t
-pu_handle_judge(const pu_handle_t *handle, int64_t now)
+pu_handle_judge(const pu_handle_t *handle, pu_handle_kind_t kind, int64_t now)
 {
+    static const struct {
+        pu_reason_t  revoked;
+        pu_reason_t  early;
+        pu_reason_t  expired;
+    } reasons[] = {
+        { PU_TOKEN_REVOKED, PU_TOKEN_NOT_YET_VALID, PU_TOKEN_EXPIRED },
+        { PU_KEY_REVOKED, PU_KEY_UNKNOWN, PU_KEY_EXPIRED },
+        { PU_CERTIFICATE_UNKNOWN, PU_CERTIFICATE_UNKNOWN,
+          PU_CERTIFICATE_UNKNOWN }
+    };
+
     if (handle->revoked) {
-        return PU_TOKEN_REVOKED;
+        return reasons[kind].revoked;
     }
 
     if (handle->not_before > now) {
-        return PU_TOKEN_NOT_YET_VALID;
+        return reasons[kind].early;
     }
 
     if (handle->expires > 0 && handle->expires <= now) {
-        return PU_TOKEN_EXPIRED;
+        return reasons[kind].expired;
     }
 
     return PU_OK;
+}
+
+
+void
+pu_handle_roles(pu_buf_t *b, const pu_handle_t *handle, const pu_user_t *user,
+    int64_t now, int64_t *until)
+{
+    size_t    i, n;
+    pu_str_t  held[PU_ROLES_MAX], last;
+
+    n = pu_roles_held(user, held, now, until);
+
+    last.len = 0;
+    last.data = NULL;
+
+    for (i = 0; i < n; i++) {
+        if (handle->roles.data == NULL || pu_set_has(handle->roles, held[i])) {
+            pu_set_put(b, held[i], &last);
+        }
+    }
+}
+
+
+/* A record's words may be in any order; what is shown is a set. */
+
+void
+pu_handle_scopes(pu_buf_t *b, const pu_handle_t *handle,
+    const pu_user_t *user)
+{
+    size_t    i, n;
+    pu_str_t  rest, word, last, words[PU_ROLES_MAX];
+
+    rest = (handle->scopes.data != NULL) ? handle->scopes : user->scopes;
+    n = 0;
+
+    while (n < PU_ROLES_MAX && pu_word_next(&rest, &word)) {
+        if (user->scopes.data == NULL || pu_set_has(user->scopes, word)) {
+            pu_sort_in(words, n++, word);
+        }
+    }
+
+    last.len = 0;
+    last.data = NULL;
+
+    for (i = 0; i < n; i++) {
+        pu_set_put(b, words[i], &last);
+    }
 }

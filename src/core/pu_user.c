@@ -8,6 +8,7 @@
 
 #include <openssl/rand.h>
 
+#include "pu_network.h"
 #include "pu_user.h"
 
 
@@ -21,6 +22,7 @@
 #define PU_PACK_ROLES         0x08
 #define PU_PACK_NOT_BEFORE    0x10
 #define PU_PACK_REVOKED       0x20
+#define PU_PACK_NETWORKS      0x40
 
 
 /* A cursor over packed bytes; "bad" once something did not fit. */
@@ -53,7 +55,8 @@ enum {
     PU_HANDLE_NOT_BEFORE,
     PU_HANDLE_EXPIRES,
     PU_HANDLE_ROLES,
-    PU_HANDLE_SCOPES
+    PU_HANDLE_SCOPES,
+    PU_HANDLE_NETWORKS
 };
 
 
@@ -230,7 +233,8 @@ pu_handle_read(pu_handle_t *handle, const pu_str_t *fields)
         || !pu_field_seconds(fields[PU_HANDLE_NOT_BEFORE],
                              &handle->not_before)
         || !pu_field_seconds(fields[PU_HANDLE_EXPIRES], &handle->expires)
-        || !pu_role_words_ok(fields[PU_HANDLE_ROLES]))
+        || !pu_role_words_ok(fields[PU_HANDLE_ROLES])
+        || !pu_networks_ok(fields[PU_HANDLE_NETWORKS]))
     {
         return 0;
     }
@@ -239,6 +243,7 @@ pu_handle_read(pu_handle_t *handle, const pu_str_t *fields)
     handle->id = fields[PU_HANDLE_ID];
     handle->roles = fields[PU_HANDLE_ROLES];
     handle->scopes = fields[PU_HANDLE_SCOPES];
+    handle->networks = fields[PU_HANDLE_NETWORKS];
 
     return pu_handle_packed_len(handle) <= PU_HANDLE_PACKED_MAX;
 }
@@ -314,8 +319,8 @@ pu_role_words_ok(pu_str_t roles)
  *
  *   user:    flags, state and type, five lengths, version, [epoch],
  *            [expires], id, name, issuer, subject, roles, scopes
- *   handle:  flags, three lengths, [not_before], [expires], user, id, roles,
- *            scopes
+ *   handle:  flags, four lengths, [not_before], [expires], user, id, roles,
+ *            scopes, networks
  */
 
 
@@ -429,6 +434,7 @@ pu_handle_pack(const pu_handle_t *handle, uint8_t *out, size_t size)
                        | (handle->expires ? PU_PACK_EXPIRES : 0)
                        | (handle->roles.data ? PU_PACK_ROLES : 0)
                        | (handle->scopes.data ? PU_PACK_SCOPES : 0)
+                       | (handle->networks.data ? PU_PACK_NETWORKS : 0)
                        | (handle->revoked ? PU_PACK_REVOKED : 0));
 
     pu_buf_init(&b, out, len);
@@ -438,6 +444,7 @@ pu_handle_pack(const pu_handle_t *handle, uint8_t *out, size_t size)
     pu_pack_len(&b, handle->id);
     pu_pack_len(&b, handle->roles);
     pu_pack_len(&b, handle->scopes);
+    pu_pack_len(&b, handle->networks);
 
     pu_pack_int(&b, handle->not_before);
     pu_pack_int(&b, handle->expires);
@@ -446,6 +453,7 @@ pu_handle_pack(const pu_handle_t *handle, uint8_t *out, size_t size)
     pu_buf_str(&b, handle->id);
     pu_buf_str(&b, handle->roles);
     pu_buf_str(&b, handle->scopes);
+    pu_buf_str(&b, handle->networks);
 
     return b.full ? 0 : len;
 }
@@ -455,7 +463,7 @@ int
 pu_handle_unpack(pu_handle_t *handle, const uint8_t *data, size_t len)
 {
     int          flags;
-    size_t       id, roles, scopes;
+    size_t       id, roles, scopes, networks;
     pu_unpack_t  u;
 
     memset(handle, 0, sizeof(pu_handle_t));
@@ -469,6 +477,7 @@ pu_handle_unpack(pu_handle_t *handle, const uint8_t *data, size_t len)
     id = pu_unpack_len(&u);
     roles = pu_unpack_len(&u);
     scopes = pu_unpack_len(&u);
+    networks = pu_unpack_len(&u);
 
     handle->not_before = pu_unpack_int(&u, flags & PU_PACK_NOT_BEFORE);
     handle->expires = pu_unpack_int(&u, flags & PU_PACK_EXPIRES);
@@ -477,6 +486,7 @@ pu_handle_unpack(pu_handle_t *handle, const uint8_t *data, size_t len)
     handle->id = pu_unpack_str(&u, id, 1);
     handle->roles = pu_unpack_str(&u, roles, flags & PU_PACK_ROLES);
     handle->scopes = pu_unpack_str(&u, scopes, flags & PU_PACK_SCOPES);
+    handle->networks = pu_unpack_str(&u, networks, flags & PU_PACK_NETWORKS);
     handle->revoked = (flags & PU_PACK_REVOKED) != 0;
 
     return !u.bad && u.pos == u.end;
@@ -508,7 +518,7 @@ pu_handle_packed_len(const pu_handle_t *handle)
 {
     size_t  fixed;
 
-    fixed = 1 + 3 * sizeof(uint16_t);
+    fixed = 1 + 4 * sizeof(uint16_t);
 
     if (handle->not_before) {
         fixed += sizeof(int64_t);
@@ -519,7 +529,7 @@ pu_handle_packed_len(const pu_handle_t *handle)
     }
 
     return fixed + handle->user.len + handle->id.len + handle->roles.len
-           + handle->scopes.len;
+           + handle->scopes.len + handle->networks.len;
 }
 
 

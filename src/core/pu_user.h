@@ -59,6 +59,7 @@ typedef struct {
     pu_str_t         id;                /* public; keys and certificates */
     pu_str_t         roles;             /* caps; data NULL: none */
     pu_str_t         scopes;
+    pu_str_t         networks;
     int64_t          not_before;        /* seconds since 1970; 0: none */
     int64_t          expires;
     unsigned         revoked:1;
@@ -91,8 +92,8 @@ int pu_random_id(char id[22]);
 /*
  * Fields in the order of PU_USER_FIELDS and PU_HANDLE_FIELDS, as the script
  * returns them; data NULL is an absent field.  1, or 0 when the record cannot
- * be trusted: no or unknown state, a number that is none, a role that is
- * none, a field too long.  An absent type is human, an absent number 0.
+ * be trusted: no or unknown state, a number, role or network that is none, a
+ * field too long.  An absent type is human, an absent number 0.
  */
 #define PU_USER_FIELDS                                                        \
     "name", "type", "state", "issuer", "subject", "roles", "scopes",          \
@@ -100,8 +101,9 @@ int pu_random_id(char id[22]);
 #define PU_USER_NFIELDS       10
 
 #define PU_HANDLE_FIELDS                                                      \
-    "user", "id", "state", "not_before", "expires", "roles", "scopes"
-#define PU_HANDLE_NFIELDS     7
+    "user", "id", "state", "not_before", "expires", "roles", "scopes",        \
+    "networks"
+#define PU_HANDLE_NFIELDS     8
 
 int pu_user_read(pu_user_t *user, pu_str_t id, const pu_str_t *fields);
 int pu_handle_read(pu_handle_t *handle, const pu_str_t *fields);
@@ -146,8 +148,20 @@ void pu_user_scopes(pu_buf_t *b, const pu_user_t *user, pu_str_t scopes);
 pu_reason_t pu_user_judge(const pu_user_t *user, int64_t iat, int64_t now);
 
 
-/* A handle of kind "sub" at "now": PU_OK or the reason. */
-pu_reason_t pu_handle_judge(const pu_handle_t *handle, int64_t now);
+/* A handle of this kind at "now": PU_OK or the reason. */
+pu_reason_t pu_handle_judge(const pu_handle_t *handle, pu_handle_kind_t kind,
+    int64_t now);
+
+/*
+ * What a key or certificate is good for at "now", as sets: the user's roles
+ * that its own cap lets through, with *until as above; the scopes that both
+ * its cap and the user's let through, those of one where the other has no
+ * cap, none where neither has.
+ */
+void pu_handle_roles(pu_buf_t *b, const pu_handle_t *handle,
+    const pu_user_t *user, int64_t now, int64_t *until);
+void pu_handle_scopes(pu_buf_t *b, const pu_handle_t *handle,
+    const pu_user_t *user);
 
 
 #endif /* PU_USER_H */

@@ -483,7 +483,7 @@ ngx_proxy_user_access_answer(ngx_proxy_user_identity_t *id,
         return;
     }
 
-    id->store = pu_handle_judge(&handle, ngx_time());
+    id->store = pu_handle_judge(&handle, PU_HANDLE_SUB, ngx_time());
 }
 
 

@@ -55,6 +55,7 @@ holds_handle(const uint8_t *data, size_t size)
         FUZZ_HOLDS(fuzz_within(handle.id, data, size));
         FUZZ_HOLDS(fuzz_within(handle.roles, data, size));
         FUZZ_HOLDS(fuzz_within(handle.scopes, data, size));
+        FUZZ_HOLDS(fuzz_within(handle.networks, data, size));
     }
 }
 

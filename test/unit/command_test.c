@@ -17,8 +17,8 @@
 #define FOUND    "$5\r\nfound\r\n"
 #define STORE    "$5\r\nSTORE\r\n"
 #define NIL      "$-1\r\n"
-#define HANDLE   "*7\r\n$24\r\n" ID "\r\n" NIL "$6\r\nactive\r\n" NIL NIL NIL \
-                 NIL
+#define HANDLE   "*8\r\n$24\r\n" ID "\r\n" NIL "$6\r\nactive\r\n" NIL NIL NIL \
+                 NIL NIL
 #define USER     "*10\r\n$5\r\nAlice\r\n$5\r\nhuman\r\n$6\r\nactive\r\n"      \
                  "$1\r\ni\r\n$1\r\ns\r\n$0\r\n\r\n" NIL "$1\r\n0\r\n" NIL     \
                  "$1\r\n3\r\n"
@@ -466,12 +466,14 @@ a_found_user_of_another_shape_is_unreadable(void)
         HANDLE ":1\r\n",
         HANDLE "$1\r\nx\r\n",
         NIL NIL,
-        "*6\r\n" NIL NIL NIL NIL NIL NIL USER,
-        "*7\r\n:1\r\n" NIL "$6\r\nactive\r\n" NIL NIL NIL NIL USER,
-        "*7\r\n$5\r\nalice\r\n" NIL "$6\r\nactive\r\n" NIL NIL NIL NIL USER,
-        "*7\r\n" NIL NIL "$6\r\nactive\r\n" NIL NIL NIL NIL USER,
-        "*7\r\n$24\r\n" ID "\r\n" NIL "$6\r\nACTIVE\r\n" NIL NIL NIL NIL USER,
-        "*7\r\n$24\r\n" ID "\r\n" NIL "$6\r\nactive\r\n:5\r\n" NIL NIL NIL
+        "*7\r\n" NIL NIL NIL NIL NIL NIL NIL USER,
+        "*8\r\n:1\r\n" NIL "$6\r\nactive\r\n" NIL NIL NIL NIL NIL USER,
+        "*8\r\n$5\r\nalice\r\n" NIL "$6\r\nactive\r\n" NIL NIL NIL NIL NIL
+        USER,
+        "*8\r\n" NIL NIL "$6\r\nactive\r\n" NIL NIL NIL NIL NIL USER,
+        "*8\r\n$24\r\n" ID "\r\n" NIL "$6\r\nACTIVE\r\n" NIL NIL NIL NIL NIL
+        USER,
+        "*8\r\n$24\r\n" ID "\r\n" NIL "$6\r\nactive\r\n:5\r\n" NIL NIL NIL NIL
         USER,
         HANDLE "*10\r\n" NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL,
         HANDLE "*10\r\n" NIL NIL "*1\r\n$6\r\nactive\r\n" NIL NIL NIL NIL NIL

@@ -407,7 +407,7 @@ random_bytes_are_unpacked_without_harm(void)
 static int
 handle_of(pu_handle_t *handle, const char *user, const char *state,
     const char *not_before, const char *expires, const char *roles,
-    const char *scopes)
+    const char *scopes, const char *networks)
 {
     pu_str_t  f[PU_HANDLE_NFIELDS];
 
@@ -418,6 +418,7 @@ handle_of(pu_handle_t *handle, const char *user, const char *state,
     f[4] = pu_str(expires);
     f[5] = pu_str(roles);
     f[6] = pu_str(scopes);
+    f[7] = pu_str(networks);
 
     return pu_handle_read(handle, f);
 }
@@ -430,7 +431,7 @@ handles_are_read_packed_and_unpacked(void)
     uint8_t      bytes[PU_HANDLE_PACKED_MAX];
     pu_handle_t  handle, copy;
 
-    CHECK(handle_of(&handle, ID, "revoked", "5", "9", "reader", ""));
+    CHECK(handle_of(&handle, ID, "revoked", "5", "9", "reader", "", "::1"));
 
     len = pu_handle_pack(&handle, bytes, sizeof(bytes));
     CHECK(len > 0);
@@ -439,14 +440,16 @@ handles_are_read_packed_and_unpacked(void)
     CHECK_STR(copy.id, "abcdefghij");
     CHECK_STR(copy.roles, "reader");
     CHECK(copy.scopes.data != NULL && copy.scopes.len == 0);
+    CHECK_STR(copy.networks, "::1");
     CHECK_INT(copy.not_before, 5);
     CHECK_INT(copy.expires, 9);
     CHECK(copy.revoked);
 
-    CHECK(handle_of(&handle, ID, "active", NULL, NULL, NULL, NULL));
+    CHECK(handle_of(&handle, ID, "active", NULL, NULL, NULL, NULL, NULL));
     len = pu_handle_pack(&handle, bytes, sizeof(bytes));
     CHECK(pu_handle_unpack(&copy, bytes, len));
     CHECK(copy.roles.data == NULL && copy.scopes.data == NULL);
+    CHECK(copy.networks.data == NULL);
     CHECK_INT(copy.not_before, 0);
     CHECK(!copy.revoked);
     CHECK_INT(pu_handle_pack(&handle, bytes, len - 1), 0);
@@ -459,16 +462,16 @@ handles_that_make_no_sense_are_unreadable(void)
 {
     pu_handle_t  h;
 
-    CHECK(!handle_of(&h, NULL, "active", NULL, NULL, NULL, NULL));
-    CHECK(!handle_of(&h, "", "active", NULL, NULL, NULL, NULL));
-    CHECK(!handle_of(&h, "alice", "active", NULL, NULL, NULL, NULL));
-    CHECK(!handle_of(&h, ID, NULL, NULL, NULL, NULL, NULL));
-    CHECK(!handle_of(&h, ID, "", NULL, NULL, NULL, NULL));
-    CHECK(!handle_of(&h, ID, "suspended", NULL, NULL, NULL, NULL));
-    CHECK(!handle_of(&h, ID, "active", "soon", NULL, NULL, NULL));
-    CHECK(!handle_of(&h, ID, "active", NULL, "-1", NULL, NULL));
-    CHECK(!handle_of(&h, ID, "active", NULL, NULL, "ADMIN", NULL));
-    CHECK(!handle_of(&h, ID, "active", NULL, NULL, "admin@1", NULL));
+    CHECK(!handle_of(&h, NULL, "active", NULL, NULL, NULL, NULL, NULL));
+    CHECK(!handle_of(&h, "", "active", NULL, NULL, NULL, NULL, NULL));
+    CHECK(!handle_of(&h, "alice", "active", NULL, NULL, NULL, NULL, NULL));
+    CHECK(!handle_of(&h, ID, NULL, NULL, NULL, NULL, NULL, NULL));
+    CHECK(!handle_of(&h, ID, "", NULL, NULL, NULL, NULL, NULL));
+    CHECK(!handle_of(&h, ID, "suspended", NULL, NULL, NULL, NULL, NULL));
+    CHECK(!handle_of(&h, ID, "active", "soon", NULL, NULL, NULL, NULL));
+    CHECK(!handle_of(&h, ID, "active", NULL, "-1", NULL, NULL, NULL));
+    CHECK(!handle_of(&h, ID, "active", NULL, NULL, "ADMIN", NULL, NULL));
+    CHECK(!handle_of(&h, ID, "active", NULL, NULL, "admin@1", NULL, NULL));
 }
 
 
@@ -593,22 +596,105 @@ judged(pu_user_state_t state, int64_t epoch, int64_t expires, int64_t iat)
 }
 
 
+static pu_reason_t
+handle_judged(pu_handle_kind_t kind, int revoked, int64_t now)
+{
+    pu_handle_t  handle;
+
+    memset(&handle, 0, sizeof(handle));
+    handle.not_before = 1000;
+    handle.expires = 1002;
+    handle.revoked = revoked ? 1 : 0;
+
+    return pu_handle_judge(&handle, kind, now);
+}
+
+
 static void
 a_handle_is_judged(void)
 {
     pu_handle_t  handle;
 
     memset(&handle, 0, sizeof(handle));
-    CHECK_INT(pu_handle_judge(&handle, 1000), PU_OK);
+    CHECK_INT(pu_handle_judge(&handle, PU_HANDLE_SUB, 1000), PU_OK);
+    CHECK_INT(pu_handle_judge(&handle, PU_HANDLE_KEY, 1000), PU_OK);
+    CHECK_INT(pu_handle_judge(&handle, PU_HANDLE_CERT, 1000), PU_OK);
 
-    handle.not_before = 1000;
-    handle.expires = 1001;
-    CHECK_INT(pu_handle_judge(&handle, 1000), PU_OK);
-    CHECK_INT(pu_handle_judge(&handle, 999), PU_TOKEN_NOT_YET_VALID);
-    CHECK_INT(pu_handle_judge(&handle, 1001), PU_TOKEN_EXPIRED);
+    CHECK_INT(handle_judged(PU_HANDLE_SUB, 0, 1000), PU_OK);
+    CHECK_INT(handle_judged(PU_HANDLE_SUB, 0, 999), PU_TOKEN_NOT_YET_VALID);
+    CHECK_INT(handle_judged(PU_HANDLE_SUB, 0, 1002), PU_TOKEN_EXPIRED);
+    CHECK_INT(handle_judged(PU_HANDLE_SUB, 1, 1000), PU_TOKEN_REVOKED);
 
-    handle.revoked = 1;
-    CHECK_INT(pu_handle_judge(&handle, 1000), PU_TOKEN_REVOKED);
+    CHECK_INT(handle_judged(PU_HANDLE_KEY, 0, 1001), PU_OK);
+    CHECK_INT(handle_judged(PU_HANDLE_KEY, 0, 999), PU_KEY_UNKNOWN);
+    CHECK_INT(handle_judged(PU_HANDLE_KEY, 0, 1002), PU_KEY_EXPIRED);
+    CHECK_INT(handle_judged(PU_HANDLE_KEY, 1, 1002), PU_KEY_REVOKED);
+
+    CHECK_INT(handle_judged(PU_HANDLE_CERT, 0, 1001), PU_OK);
+    CHECK_INT(handle_judged(PU_HANDLE_CERT, 0, 999), PU_CERTIFICATE_UNKNOWN);
+    CHECK_INT(handle_judged(PU_HANDLE_CERT, 0, 1002), PU_CERTIFICATE_UNKNOWN);
+    CHECK_INT(handle_judged(PU_HANDLE_CERT, 1, 1000), PU_CERTIFICATE_UNKNOWN);
+}
+
+
+/* What a handle with these caps is good for at 1000; NULL: no cap. */
+
+static pu_str_t
+narrowed(const char *user, const char *handle, int scopes)
+{
+    static char  text[256];
+
+    int64_t      until;
+    pu_buf_t     b;
+    pu_user_t    u;
+    pu_handle_t  h;
+
+    memset(&u, 0, sizeof(u));
+    memset(&h, 0, sizeof(h));
+    pu_buf_init(&b, text, sizeof(text));
+
+    if (scopes) {
+        u.scopes = pu_str(user);
+        h.scopes = pu_str(handle);
+        pu_handle_scopes(&b, &h, &u);
+
+    } else {
+        u.roles = pu_str(user);
+        h.roles = pu_str(handle);
+        pu_handle_roles(&b, &h, &u, 1000, &until);
+    }
+
+    return pu_buf_written(&b);
+}
+
+
+static void
+a_key_narrows_roles_and_never_adds(void)
+{
+    CHECK_STR(narrowed("writer@5 reader", NULL, 0), "reader writer");
+    CHECK_STR(narrowed("writer@5 reader", "reader", 0), "reader");
+    CHECK_STR(narrowed("writer@5 reader", "writer reader x", 0),
+              "reader writer");
+    CHECK_STR(narrowed("writer@5 reader", "admin", 0), "");
+    CHECK_STR(narrowed("writer@5 reader", "", 0), "");
+    CHECK_STR(narrowed("", "admin", 0), "");
+    CHECK_STR(narrowed("writer=1000 reader=1001", "reader writer", 0),
+              "reader");
+}
+
+
+static void
+a_key_narrows_scopes_and_never_adds(void)
+{
+    CHECK_STR(narrowed(NULL, "write read read", 1), "read write");
+    CHECK_STR(narrowed("write read", NULL, 1), "read write");
+    CHECK_STR(narrowed("read", "write read", 1), "read");
+    CHECK_STR(narrowed("read", "write", 1), "");
+    CHECK_STR(narrowed("read", "", 1), "");
+    CHECK_STR(narrowed("", "read", 1), "");
+    CHECK_STR(narrowed(NULL, "", 1), "");
+    CHECK_STR(narrowed("", NULL, 1), "");
+    CHECK_STR(narrowed(NULL, NULL, 1), "");
 }
 
 
@@ -664,6 +750,8 @@ static const unit_test_t  tests[] = {
     UNIT(a_cap_narrows_scopes_and_never_adds),
     UNIT(the_state_is_judged_in_order),
     UNIT(a_handle_is_judged),
+    UNIT(a_key_narrows_roles_and_never_adds),
+    UNIT(a_key_narrows_scopes_and_never_adds),
     UNIT(a_token_counts_only_when_issued_after_the_epoch)
 };
 

@@ -43,7 +43,8 @@ local USER_FIELDS = {
     'epoch', 'expires', 'version'
 }
 local HANDLE_FIELDS = {
-    'user', 'id', 'state', 'not_before', 'expires', 'roles', 'scopes'
+    'user', 'id', 'state', 'not_before', 'expires', 'roles', 'scopes',
+    'networks'
 }
 
 
