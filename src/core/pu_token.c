@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "pu_binding.h"
 #include "pu_json.h"
 #include "pu_jws.h"
 #include "pu_token.h"
@@ -253,6 +254,33 @@ pu_claims_times(pu_token_t *token, int64_t now)
 }
 
 
+/*
+ * The token's own name: a string, or a number as it was written, since some
+ * providers count.  Only a revocation looks at it.
+ */
+static pu_reason_t
+pu_token_jti(pu_token_t *token, pu_str_t payload)
+{
+    json_t  *value;
+
+    value = json_object_get(token->claims, "jti");
+
+    if (value == NULL) {
+        return PU_OK;
+    }
+
+    if (json_is_number(value) && pu_json_raw(payload, PU_STR("jti"),
+                                             &token->jti))
+    {
+        return PU_OK;
+    }
+
+    return pu_json_str(value, &token->jti)
+           && memchr(token->jti.data, '\0', token->jti.len) == NULL
+           ? PU_OK : PU_TOKEN_CLAIMS;
+}
+
+
 static pu_reason_t
 pu_token_claims(pu_token_t *token, int64_t now)
 {
@@ -270,9 +298,7 @@ pu_token_claims(pu_token_t *token, int64_t now)
         return PU_TOKEN_TYPE;
     }
 
-    /* no proof of possession can be checked yet, so none can be asked for */
-
-    if (json_object_get(claims, "cnf") != NULL) {
+    if (pu_binding_read(&token->verified, claims) != PU_OK) {
         return PU_TOKEN_BINDING;
     }
 
@@ -284,6 +310,18 @@ pu_token_claims(pu_token_t *token, int64_t now)
 }
 
 
+static pu_str_t
+pu_token_copy(pu_buf_t *b, pu_str_t s)
+{
+    pu_str_t  copy;
+
+    copy = (pu_str_t) { s.len, b->pos };
+    pu_buf_str(b, s);
+
+    return copy;
+}
+
+
 static pu_reason_t
 pu_token_caller(pu_token_t *token, pu_str_t payload)
 {
@@ -292,7 +330,13 @@ pu_token_caller(pu_token_t *token, pu_str_t payload)
     pu_caller_t   caller;
     pu_reason_t   reason;
 
-    size = pu_issuer_room(token->issuer, payload.len);
+    reason = pu_token_jti(token, payload);
+
+    if (reason != PU_OK) {
+        return reason;
+    }
+
+    size = pu_issuer_room(token->issuer, payload.len) + token->jti.len;
     token->memory = malloc(size);
 
     if (token->memory == NULL) {
@@ -300,6 +344,11 @@ pu_token_caller(pu_token_t *token, pu_str_t payload)
     }
 
     pu_buf_init(&b, token->memory, size);
+
+    if (token->jti.data != NULL) {
+        token->jti = pu_token_copy(&b, token->jti);
+    }
+
     reason = pu_issuer_caller(token->issuer, token->claims, payload, &b,
                               &caller);
 

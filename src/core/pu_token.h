@@ -21,6 +21,9 @@
 
 #define PU_TIME_NONE          INT64_MIN
 
+/* Claims that are kept with a token; one with more is not to be cached. */
+#define PU_CLAIMS_KEPT_MAX    4096
+
 
 typedef struct {
     size_t                     n;
@@ -42,6 +45,14 @@ typedef struct {
     pu_str_t  subject;
     pu_str_t  roles;
     pu_str_t  scopes;
+    pu_str_t  claims;                   /* JSON; of a token whose text does
+                                           not show them, else empty */
+
+    /* what the caller must have beside the token (RFC 7800), on every use */
+    unsigned  bound_cert:1;
+    unsigned  bound_key:1;
+    uint8_t   cert[PU_SHA256_LEN];      /* x5t#S256 (RFC 8705) */
+    uint8_t   jkt[PU_SHA256_LEN];       /* thumbprint (RFC 9449) */
 } pu_verified_t;
 
 
@@ -49,6 +60,7 @@ typedef struct {
     const pu_issuer_t  *issuer;         /* NULL until one is picked */
     pu_verified_t       verified;
     pu_str_t            display;        /* for a user made now */
+    pu_str_t            jti;            /* data NULL: the token has none */
     unsigned            service:1;
     json_t             *claims;         /* owned */
     void               *memory;         /* owned; strings point here */
@@ -93,6 +105,9 @@ const pu_issuer_t *pu_token_in_force(const pu_verified_t *verified,
  * 5.5: it must not become a header).
  */
 int64_t pu_token_claim(pu_str_t text, pu_str_t name, uint8_t *out);
+
+/* The same of claims that are JSON already: pu_verified_t's. */
+int64_t pu_claims_claim(pu_str_t claims, pu_str_t name, uint8_t *out);
 
 
 /*

@@ -14,10 +14,15 @@ typedef struct {
     int64_t   exp;
     int64_t   nbf;
     int64_t   iat;
+    uint8_t   bound;                    /* PU_PACKED_CERT, PU_PACKED_KEY */
     uint16_t  subject;
     uint16_t  roles;
     uint16_t  scopes;
+    uint16_t  claims;
 } __attribute__((packed)) pu_packed_t;
+
+#define PU_PACKED_CERT  1
+#define PU_PACKED_KEY   2
 
 
 /* a + b, or the end of the scale: dates come from outside. */
@@ -149,22 +154,16 @@ pu_claim_payload(uint8_t *out, pu_str_t text)
 
 
 int64_t
-pu_token_claim(pu_str_t text, pu_str_t name, uint8_t *out)
+pu_claims_claim(pu_str_t claims, pu_str_t name, uint8_t *out)
 {
-    int64_t    n;
-    uint8_t    payload[PU_TOKEN_LEN_MAX];
     pu_buf_t   b;
     pu_str_t   raw, value;
 
-    n = pu_claim_payload(payload, text);
-
-    if (n <= 0
-        || !pu_claim_find((pu_str_t) { (size_t) n, payload }, name, &raw))
-    {
+    if (!pu_claim_find(claims, name, &raw)) {
         return -1;
     }
 
-    pu_buf_init(&b, out, PU_TOKEN_LEN_MAX);
+    pu_buf_init(&b, out, claims.len);
 
     if (raw.data[0] != '"') {
         pu_json_compact(&b, raw);
@@ -179,15 +178,37 @@ pu_token_claim(pu_str_t text, pu_str_t name, uint8_t *out)
 }
 
 
+int64_t
+pu_token_claim(pu_str_t text, pu_str_t name, uint8_t *out)
+{
+    int64_t  n;
+    uint8_t  payload[PU_TOKEN_LEN_MAX];
+
+    n = pu_claim_payload(payload, text);
+
+    return (n <= 0) ? -1
+                    : pu_claims_claim((pu_str_t) { (size_t) n, payload },
+                                      name, out);
+}
+
+
+static int
+pu_packed_fits(const pu_verified_t *verified)
+{
+    return verified->subject.len <= UINT16_MAX
+           && verified->roles.len <= UINT16_MAX
+           && verified->scopes.len <= UINT16_MAX
+           && verified->claims.len <= UINT16_MAX;
+}
+
+
 size_t
 pu_verified_pack(const pu_verified_t *verified, uint8_t *out, size_t size)
 {
     pu_buf_t     b;
     pu_packed_t  packed;
 
-    if (verified->subject.len > UINT16_MAX || verified->roles.len > UINT16_MAX
-        || verified->scopes.len > UINT16_MAX)
-    {
+    if (!pu_packed_fits(verified)) {
         return 0;
     }
 
@@ -196,23 +217,77 @@ pu_verified_pack(const pu_verified_t *verified, uint8_t *out, size_t size)
     packed.exp = verified->exp;
     packed.nbf = verified->nbf;
     packed.iat = verified->iat;
+    packed.bound = (verified->bound_cert ? PU_PACKED_CERT : 0)
+                   | (verified->bound_key ? PU_PACKED_KEY : 0);
     packed.subject = (uint16_t) verified->subject.len;
     packed.roles = (uint16_t) verified->roles.len;
     packed.scopes = (uint16_t) verified->scopes.len;
+    packed.claims = (uint16_t) verified->claims.len;
 
     pu_buf_init(&b, out, size);
     pu_buf_put(&b, &packed, sizeof(packed));
+
+    if (verified->bound_cert) {
+        pu_buf_put(&b, verified->cert, PU_SHA256_LEN);
+    }
+
+    if (verified->bound_key) {
+        pu_buf_put(&b, verified->jkt, PU_SHA256_LEN);
+    }
+
     pu_buf_str(&b, verified->subject);
     pu_buf_str(&b, verified->roles);
     pu_buf_str(&b, verified->scopes);
+    pu_buf_str(&b, verified->claims);
 
     return b.full ? 0 : pu_buf_written(&b).len;
+}
+
+
+/* The next "len" bytes; their sum is known to fit. */
+static const uint8_t *
+pu_packed_take(const uint8_t **data, size_t len)
+{
+    const uint8_t  *p;
+
+    p = *data;
+    *data += len;
+
+    return p;
+}
+
+
+static void
+pu_packed_texts(pu_verified_t *verified, const pu_packed_t *packed,
+    const uint8_t *data)
+{
+    verified->bound_cert = (packed->bound & PU_PACKED_CERT) != 0;
+    verified->bound_key = (packed->bound & PU_PACKED_KEY) != 0;
+
+    if (verified->bound_cert) {
+        memcpy(verified->cert, pu_packed_take(&data, PU_SHA256_LEN),
+               PU_SHA256_LEN);
+    }
+
+    if (verified->bound_key) {
+        memcpy(verified->jkt, pu_packed_take(&data, PU_SHA256_LEN),
+               PU_SHA256_LEN);
+    }
+
+    verified->subject = (pu_str_t) {
+        packed->subject, pu_packed_take(&data, packed->subject) };
+    verified->roles = (pu_str_t) {
+        packed->roles, pu_packed_take(&data, packed->roles) };
+    verified->scopes = (pu_str_t) {
+        packed->scopes, pu_packed_take(&data, packed->scopes) };
+    verified->claims = (pu_str_t) { packed->claims, data };
 }
 
 
 int
 pu_verified_unpack(pu_verified_t *verified, const uint8_t *data, size_t len)
 {
+    size_t       size;
     pu_packed_t  packed;
 
     if (len < sizeof(packed)) {
@@ -221,9 +296,12 @@ pu_verified_unpack(pu_verified_t *verified, const uint8_t *data, size_t len)
 
     memcpy(&packed, data, sizeof(packed));
 
-    if (len != sizeof(packed) + packed.subject + packed.roles
-               + packed.scopes)
-    {
+    size = sizeof(packed) + packed.subject + packed.roles + packed.scopes
+           + packed.claims;
+    size += (packed.bound & PU_PACKED_CERT) ? PU_SHA256_LEN : 0;
+    size += (packed.bound & PU_PACKED_KEY) ? PU_SHA256_LEN : 0;
+
+    if (len != size || packed.bound > (PU_PACKED_CERT | PU_PACKED_KEY)) {
         return 0;
     }
 
@@ -233,12 +311,7 @@ pu_verified_unpack(pu_verified_t *verified, const uint8_t *data, size_t len)
     verified->nbf = packed.nbf;
     verified->iat = packed.iat;
 
-    data += sizeof(packed);
-    verified->subject = (pu_str_t) { packed.subject, data };
-    data += packed.subject;
-    verified->roles = (pu_str_t) { packed.roles, data };
-    data += packed.roles;
-    verified->scopes = (pu_str_t) { packed.scopes, data };
+    pu_packed_texts(verified, &packed, data + sizeof(packed));
 
     return 1;
 }

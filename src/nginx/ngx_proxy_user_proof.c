@@ -53,6 +53,14 @@ ngx_proxy_user_prove(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
     if (id->token_cache == NGX_PROXY_USER_CACHE_MISS) {
         id->proof = ngx_proxy_user_proof_verify(r, id, digest);
     }
+
+    /* no proof of possession is asked for here: nobody can have brought it */
+
+    if (id->proof == PU_OK
+        && (id->verified.bound_cert || id->verified.bound_key))
+    {
+        id->proof = PU_TOKEN_BINDING;
+    }
 }
 
 
@@ -117,10 +125,11 @@ ngx_proxy_user_proof_verify(ngx_http_request_t *r,
         p = packed;
         len = ngx_proxy_user_proof_pack(mcf, &token, p, sizeof(packed));
 
-        if (len) {
+        if (len && token.verified.claims.len <= PU_CLAIMS_KEPT_MAX) {
             ngx_proxy_user_zone_put_token(mcf->zone, digest, packed, len);
+        }
 
-        } else {
+        if (len == 0) {
 
             /* too long for the zone: good for this request alone */
 

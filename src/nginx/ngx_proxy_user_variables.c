@@ -270,7 +270,10 @@ ngx_proxy_user_variable_made(ngx_http_request_t *r,
 }
 
 
-/* Read from the token when asked for: it has been verified in this request. */
+/*
+ * Read when asked for: from the token as it came, which has been verified in
+ * this request, or from what is kept of one that does not show its claims.
+ */
 
 static ngx_int_t
 ngx_proxy_user_variable_claim(ngx_http_request_t *r,
@@ -280,7 +283,7 @@ ngx_proxy_user_variable_claim(ngx_http_request_t *r,
 
     int64_t                           len;
     u_char                           *p;
-    pu_str_t                          name, value;
+    pu_str_t                          name, claims, value;
     ngx_log_t                         log;
     const ngx_proxy_user_identity_t  *id;
 
@@ -293,12 +296,16 @@ ngx_proxy_user_variable_claim(ngx_http_request_t *r,
         name.len = variable->len - (sizeof(NGX_PROXY_USER_CLAIM) - 1);
         name.data = variable->data + sizeof(NGX_PROXY_USER_CLAIM) - 1;
 
-        p = ngx_pnalloc(r->pool, id->token.len);
+        claims = id->verified.claims;
+
+        p = ngx_pnalloc(r->pool, ngx_max(id->token.len, claims.len));
         if (p == NULL) {
             return NGX_ERROR;
         }
 
-        len = pu_token_claim(ngx_proxy_user_str(&id->token), name, p);
+        len = claims.len ? pu_claims_claim(claims, name, p)
+                         : pu_token_claim(ngx_proxy_user_str(&id->token),
+                                          name, p);
 
         if (len == -2) {
             log = ngx_proxy_user_identity_log(r);

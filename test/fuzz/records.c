@@ -74,6 +74,7 @@ holds_verified(const uint8_t *data, size_t size)
     FUZZ_HOLDS(fuzz_within(verified.subject, data, size));
     FUZZ_HOLDS(fuzz_within(verified.roles, data, size));
     FUZZ_HOLDS(fuzz_within(verified.scopes, data, size));
+    FUZZ_HOLDS(fuzz_within(verified.claims, data, size));
 
     items[0] = fuzz_issuer();
     issuers = (pu_issuers_t) { 1, items };

@@ -10,6 +10,9 @@
 #include "unit.h"
 
 
+#define PACKED  65                      /* bytes of it that are no texts */
+
+
 /* A verified token with everything it stands on. */
 typedef struct {
     EVP_PKEY            *pkey;
@@ -412,7 +415,7 @@ what_is_packed_is_unpacked(void)
                                                   "\"scope\":\"x y\","
                                                   "\"iat\":5"));
     len = pu_verified_pack(&scene.token.verified, data, sizeof(data));
-    CHECK_INT(len, 62 + 5 + 2 + 3);
+    CHECK_INT(len, PACKED + 5 + 2 + 3);
 
     CHECK(pu_verified_unpack(&back, data, len));
     CHECK(memcmp(back.issuer, scene.issuer->fingerprint,
@@ -425,6 +428,8 @@ what_is_packed_is_unpacked(void)
     CHECK_STR(back.subject, "alice");
     CHECK_STR(back.roles, "ra");
     CHECK_STR(back.scopes, "x y");
+    CHECK_STR(back.claims, "");
+    CHECK(!back.bound_cert && !back.bound_key);
 
     for (size = 0; size < len; size++) {
         CHECK_INT(pu_verified_pack(&scene.token.verified, data + 512, size),
@@ -432,6 +437,98 @@ what_is_packed_is_unpacked(void)
     }
 
     CHECK_INT(pu_verified_pack(&scene.token.verified, data + 512, len), len);
+    scene_close(&scene);
+}
+
+
+/* What a token is bound to is kept with it, and claims it does not show. */
+static void
+bindings_and_claims_are_packed(void)
+{
+    size_t          len;
+    uint8_t         data[1024];
+    unsigned        i;
+    pu_verified_t   verified, back;
+
+    for (i = 0; i < 4; i++) {
+        memset(&verified, 0, sizeof(verified));
+        memset(&back, 0xff, sizeof(back));
+        memset(verified.cert, 'c', PU_SHA256_LEN);
+        memset(verified.jkt, 'k', PU_SHA256_LEN);
+        verified.bound_cert = i & 1;
+        verified.bound_key = i >> 1;
+        verified.subject = PU_STR("alice");
+        verified.claims = PU_STR("{\"sub\":\"alice\"}");
+
+        len = pu_verified_pack(&verified, data, sizeof(data));
+        CHECK_INT(len, PACKED + 32 * (i & 1) + 32 * (i >> 1) + 5 + 15);
+        CHECK(pu_verified_unpack(&back, data, len));
+        CHECK_INT(back.bound_cert, i & 1);
+        CHECK_INT(back.bound_key, i >> 1);
+        CHECK(!back.bound_cert
+              || memcmp(back.cert, verified.cert, PU_SHA256_LEN) == 0);
+        CHECK(!back.bound_key
+              || memcmp(back.jkt, verified.jkt, PU_SHA256_LEN) == 0);
+        CHECK_STR(back.subject, "alice");
+        CHECK_STR(back.claims, "{\"sub\":\"alice\"}");
+        CHECK_INT(pu_verified_pack(&verified, data, len - 1), 0);
+    }
+}
+
+
+static void
+claims_that_are_kept_are_read(void)
+{
+    uint8_t   out[64];
+    pu_str_t  claims;
+
+    claims = PU_STR("{\"sub\":\"ali\\u0063e\",\"n\": [1, 2],\"c\":\"\\r\"}");
+
+    CHECK_INT(pu_claims_claim(claims, PU_STR("sub"), out), 5);
+    CHECK(memcmp(out, "alice", 5) == 0);
+    CHECK_INT(pu_claims_claim(claims, PU_STR("N"), out), 5);
+    CHECK(memcmp(out, "[1,2]", 5) == 0);
+    CHECK_INT(pu_claims_claim(claims, PU_STR("c"), out), -2);
+    CHECK_INT(pu_claims_claim(claims, PU_STR("x"), out), -1);
+}
+
+
+static void
+the_name_of_a_token_is_a_string_or_a_number(void)
+{
+    size_t   i;
+    scene_t  scene;
+
+    static const struct {
+        const char   *payload;
+        pu_reason_t   reason;
+        const char   *jti;
+    } tokens[] = {
+        { MINT_WITH("\"jti\":\"a\\u0062\""), PU_OK, "ab" },
+        { MINT_WITH("\"jti\":\"\""), PU_OK, "" },
+        { MINT_WITH("\"jti\":1.50"), PU_OK, "1.50" },
+        { MINT_WITH("\"jti\": -7 "), PU_OK, "-7" },
+        { MINT_WITH("\"jti\":null"), PU_TOKEN_CLAIMS, NULL },
+        { MINT_WITH("\"jti\":true"), PU_TOKEN_CLAIMS, NULL },
+        { MINT_WITH("\"jti\":[\"a\"]"), PU_TOKEN_CLAIMS, NULL },
+        { MINT_WITH("\"jti\":{}"), PU_TOKEN_CLAIMS, NULL },
+        { MINT_WITH("\"jti\":\"a\\u0000b\""), PU_TOKEN_CLAIMS, NULL }
+    };
+
+    for (i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
+        scene_open(&scene, NULL, tokens[i].payload);
+        unit_check(__FILE__, __LINE__, scene.reason == tokens[i].reason,
+                   tokens[i].payload);
+
+        if (scene.reason == PU_OK) {
+            CHECK_STR(scene.token.jti, tokens[i].jti);
+        }
+
+        scene_close(&scene);
+    }
+
+    scene_open(&scene, NULL, MINT_CLAIMS);
+    CHECK(scene.reason == PU_OK && scene.token.jti.data == NULL);
     scene_close(&scene);
 }
 
@@ -457,9 +554,9 @@ what_makes_no_sense_is_not_unpacked(void)
 
     CHECK(!pu_verified_unpack(&back, data, len + 1));
 
-    /* the three lengths are the last six bytes before the texts */
+    /* the bindings and four lengths are before the texts */
 
-    for (i = 56; i < 62; i++) {
+    for (i = PACKED - 9; i < PACKED; i++) {
         data[i] ^= 1;
         CHECK(!pu_verified_unpack(&back, data, len));
         data[i] ^= 1;
@@ -483,7 +580,7 @@ what_is_too_long_is_not_packed(void)
     memset(&verified, 0, sizeof(verified));
 
     verified.roles = (pu_str_t) { 65535, (uint8_t *) text };
-    CHECK_INT(pu_verified_pack(&verified, data, 262144), 62 + 65535);
+    CHECK_INT(pu_verified_pack(&verified, data, 262144), PACKED + 65535);
     verified.roles.len = 65536;
     CHECK_INT(pu_verified_pack(&verified, data, 262144), 0);
     verified.scopes = verified.roles;
@@ -648,6 +745,9 @@ static const unit_test_t  tests[] = {
     UNIT(the_display_name_falls_back_to_the_subject),
     UNIT(a_service_is_its_own_client),
     UNIT(what_is_packed_is_unpacked),
+    UNIT(bindings_and_claims_are_packed),
+    UNIT(claims_that_are_kept_are_read),
+    UNIT(the_name_of_a_token_is_a_string_or_a_number),
     UNIT(what_makes_no_sense_is_not_unpacked),
     UNIT(what_is_too_long_is_not_packed),
     UNIT(a_token_is_in_force_with_its_issuer_and_its_key),
