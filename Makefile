@@ -249,7 +249,9 @@ order: $(MODULE)  ## the static and the dynamic build run in one order
 	@tools/phase-order
 
 .PHONY: bench
-bench: all  ## side by side with the module off
+bench:  ## side by side with the module off; what a hanging Redis costs
+	@tools/install-deps build test bench
+	@$(MAKE) --no-print-directory all
 	@bench/run
 
 
