@@ -49,6 +49,13 @@ static ngx_command_t  ngx_proxy_user_commands[] = {
       0,
       NULL },
 
+    { ngx_string("proxy_user_profile"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_proxy_user_profile_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("proxy_user"),
       NGX_PROXY_USER_ANYWHERE|NGX_CONF_TAKE1,
       ngx_proxy_user_enum_directive,

@@ -99,7 +99,7 @@ record_roles(const record_t *record, int64_t now, void *out, size_t size)
     pu_buf_init(&b, out, size);
 
     if (record->readable) {
-        pu_user_roles(&b, &record->user, PU_STR(""), now, &until);
+        pu_user_roles(&b, &record->user, PU_STR(""), NULL, now, &until);
     }
 
     return pu_buf_written(&b);

@@ -13,7 +13,11 @@
 
 
 static size_t pu_roles_held(const pu_user_t *user, pu_str_t *held,
-    int64_t now, int64_t *until);
+    const pu_profiles_t *profiles, int64_t now, int64_t *until);
+static int64_t pu_grant_ends(const pu_profiles_t *profiles, pu_str_t role,
+    int64_t granted, int64_t expires);
+static int pu_held(const pu_str_t *held, size_t n,
+    const pu_profiles_t *profiles, pu_str_t role);
 static void pu_sort_in(pu_str_t *words, size_t n, pu_str_t word);
 static void pu_set_put(pu_buf_t *b, pu_str_t word, pu_str_t *last);
 
@@ -78,14 +82,14 @@ pu_grant_next(pu_str_t *rest, pu_str_t *role, int64_t *granted,
  */
 
 void
-pu_user_roles(pu_buf_t *b, const pu_user_t *user, pu_str_t more, int64_t now,
-    int64_t *until)
+pu_user_roles(pu_buf_t *b, const pu_user_t *user, pu_str_t more,
+    const pu_profiles_t *profiles, int64_t now, int64_t *until)
 {
     int       has;
     size_t    i, n;
     pu_str_t  held[PU_ROLES_MAX], word, last;
 
-    n = pu_roles_held(user, held, now, until);
+    n = pu_roles_held(user, held, profiles, now, until);
 
     last.len = 0;
     last.data = NULL;
@@ -108,8 +112,8 @@ pu_user_roles(pu_buf_t *b, const pu_user_t *user, pu_str_t more, int64_t now,
 /* A broken grant ends the list: what cannot be read gives nothing. */
 
 static size_t
-pu_roles_held(const pu_user_t *user, pu_str_t *held, int64_t now,
-    int64_t *until)
+pu_roles_held(const pu_user_t *user, pu_str_t *held,
+    const pu_profiles_t *profiles, int64_t now, int64_t *until)
 {
     size_t    n;
     int64_t   granted, expires;
@@ -122,21 +126,48 @@ pu_roles_held(const pu_user_t *user, pu_str_t *held, int64_t now,
     while (n < PU_ROLES_MAX
            && pu_grant_next(&rest, &role, &granted, &expires) == 1)
     {
-        if (expires != 0) {
+        expires = pu_grant_ends(profiles, role, granted, expires);
 
-            if (expires <= now) {
-                continue;
-            }
+        if (expires <= now) {
+            continue;
+        }
 
-            if (expires < *until) {
-                *until = expires;
-            }
+        if (expires < *until) {
+            *until = expires;
         }
 
         pu_sort_in(held, n++, role);
     }
 
     return n;
+}
+
+
+/* Not knowing when it was given is no reason to let it live for ever. */
+
+static int64_t
+pu_grant_ends(const pu_profiles_t *profiles, pu_str_t role, int64_t granted,
+    int64_t expires)
+{
+    const pu_profile_t  *profile;
+
+    if (expires == 0) {
+        expires = INT64_MAX;
+    }
+
+    if (profiles == NULL || !profiles->max_grant) {
+        return expires;
+    }
+
+    profile = pu_profile_find(profiles, role);
+
+    if (profile == NULL || profile->max_grant == 0) {
+        return expires;
+    }
+
+    granted = (granted != 0) ? granted + profile->max_grant : 0;
+
+    return (granted < expires) ? granted : expires;
 }
 
 
@@ -257,21 +288,65 @@ pu_handle_judge(const pu_handle_t *handle, pu_handle_kind_t kind, int64_t now)
 
 void
 pu_handle_roles(pu_buf_t *b, const pu_handle_t *handle, const pu_user_t *user,
-    int64_t now, int64_t *until)
+    const pu_profiles_t *profiles, int64_t now, int64_t *until)
 {
-    size_t    i, n;
-    pu_str_t  held[PU_ROLES_MAX], last;
+    size_t    i, n, let;
+    pu_str_t  held[PU_ROLES_MAX], words[PU_ROLES_MAX], last, rest, word;
 
-    n = pu_roles_held(user, held, now, until);
-
+    n = pu_roles_held(user, held, profiles, now, until);
     last.len = 0;
     last.data = NULL;
 
-    for (i = 0; i < n; i++) {
-        if (handle->roles.data == NULL || pu_set_has(handle->roles, held[i])) {
+    if (handle->roles.data == NULL) {
+        for (i = 0; i < n; i++) {
             pu_set_put(b, held[i], &last);
         }
+
+        return;
     }
+
+    rest = handle->roles;
+    let = 0;
+
+    while (let < PU_ROLES_MAX && pu_word_next(&rest, &word)) {
+        if (pu_held(held, n, profiles, word)) {
+            pu_sort_in(words, let++, word);
+        }
+    }
+
+    for (i = 0; i < let; i++) {
+        pu_set_put(b, words[i], &last);
+    }
+}
+
+
+/* Is the role one of these, or inherited by one of them? */
+
+static int
+pu_held(const pu_str_t *held, size_t n, const pu_profiles_t *profiles,
+    pu_str_t role)
+{
+    size_t               i;
+    const pu_profile_t  *profile;
+
+    for (i = 0; i < n; i++) {
+
+        if (pu_str_eq(held[i], role)) {
+            return 1;
+        }
+
+        if (profiles == NULL) {
+            continue;
+        }
+
+        profile = pu_profile_find(profiles, held[i]);
+
+        if (profile != NULL && pu_profile_holds(profiles, profile, role)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

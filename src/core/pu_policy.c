@@ -44,7 +44,8 @@ static const pu_method_t  pu_methods[] = {
 
 static int pu_rule_word(pu_rule_t *rule, pu_str_t word, int role,
     const char *directive, char err[PU_ERROR_SIZE]);
-static int pu_rule_holds_one(const pu_rule_t *rule, pu_str_t held);
+static pu_reason_t pu_rule_permits(const pu_rule_t *rule, pu_str_t held,
+    uint32_t method);
 static int pu_rule_holds_all(const pu_rule_t *rule, pu_str_t held);
 static pu_reason_t pu_policy_scopes(const pu_policy_t *policy,
     pu_str_t scopes, uint32_t method, const pu_rule_t **rule);
@@ -150,10 +151,8 @@ pu_rule_word(pu_rule_t *rule, pu_str_t word, int role, const char *directive,
 
     if (pu_word_is_capitals(word)) {
         snprintf(err, PU_ERROR_SIZE, "\"%.*s\" in \"%s\" is no method: a word "
-                 "of capitals only must be one of GET HEAD POST PUT DELETE "
-                 "PATCH OPTIONS TRACE CONNECT MKCOL COPY MOVE PROPFIND "
-                 "PROPPATCH LOCK UNLOCK", len, (const char *) word.data,
-                 directive);
+                 "of capitals only must be one of " PU_METHOD_WORDS, len,
+                 (const char *) word.data, directive);
         return 0;
     }
 
@@ -245,19 +244,23 @@ pu_policy_roles(const pu_policy_t *policy, pu_str_t roles, uint32_t method,
     for (i = 0; i < policy->nroles; i++) {
         r = &policy->roles[i];
 
-        if (r->methods & method) {
+        switch (pu_rule_permits(r, roles, method)) {
 
-            if (pu_rule_holds_one(r, roles)) {
-                *rule = r;
-                return PU_OK;
+        case PU_OK:
+            *rule = r;
+            return PU_OK;
+
+        case PU_METHOD_NOT_PERMITTED:
+            if (named == NULL) {
+                named = r;
             }
 
-            if (needed == NULL) {
+            break;
+
+        default:
+            if (needed == NULL && (r->methods & method)) {
                 needed = r;
             }
-
-        } else if (named == NULL && pu_rule_holds_one(r, roles)) {
-            named = r;
         }
     }
 
@@ -272,18 +275,30 @@ pu_policy_roles(const pu_policy_t *policy, pu_str_t roles, uint32_t method,
 }
 
 
-static int
-pu_rule_holds_one(const pu_rule_t *rule, pu_str_t held)
+static pu_reason_t
+pu_rule_permits(const pu_rule_t *rule, pu_str_t held, uint32_t method)
 {
-    size_t  i;
+    size_t              i;
+    pu_reason_t         reason;
+    const pu_permit_t  *permit;
 
-    for (i = 0; i < rule->n; i++) {
-        if (pu_set_has(held, rule->words[i])) {
-            return 1;
+    reason = PU_ROLE_MISSING;
+
+    for (i = 0; i < rule->npermits; i++) {
+        permit = &rule->permits[i];
+
+        if (!pu_set_has(held, permit->role)) {
+            continue;
         }
+
+        if (permit->methods & method) {
+            return PU_OK;
+        }
+
+        reason = PU_METHOD_NOT_PERMITTED;
     }
 
-    return 0;
+    return reason;
 }
 
 

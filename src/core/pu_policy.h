@@ -16,6 +16,11 @@
 #define PU_METHOD_OTHER       0x80000000u
 #define PU_METHOD_ALL         0xffffffffu
 
+/* for a sentence that says what is allowed */
+#define PU_METHOD_WORDS                                                       \
+    "GET HEAD POST PUT DELETE PATCH OPTIONS TRACE CONNECT MKCOL COPY MOVE "   \
+    "PROPFIND PROPPATCH LOCK UNLOCK"
+
 /*
  * The bit of one of nginx's method words (GET HEAD POST PUT DELETE MKCOL COPY
  * MOVE OPTIONS PROPFIND PROPPATCH LOCK UNLOCK PATCH TRACE CONNECT), else
@@ -33,11 +38,19 @@ uint32_t pu_method_permits(pu_str_t word);
 int pu_word_is_capitals(pu_str_t word);
 
 
+/* what a holder of a role may use by a line */
 typedef struct {
-    size_t     n;
-    pu_str_t  *words;                   /* roles or scopes */
-    uint32_t   methods;
-    pu_str_t   where;                   /* "file:line" */
+    pu_str_t      role;
+    uint32_t      methods;
+} pu_permit_t;
+
+typedef struct {
+    size_t        n;
+    pu_str_t     *words;                /* roles or scopes, as written */
+    uint32_t      methods;              /* that it is for, or can permit */
+    pu_str_t      where;                /* "file:line" */
+    size_t        npermits;             /* a role line's, once its roles' */
+    pu_permit_t  *permits;              /* profiles have been looked at */
 } pu_rule_t;
 
 typedef struct {
@@ -58,8 +71,9 @@ int pu_rule_read(pu_rule_t *rule, const pu_str_t *words, size_t n, int role,
     const char *directive, char err[PU_ERROR_SIZE]);
 
 /*
- * Decides (SPEC section 3, step 7): scope lines, then role lines; the first
- * failure.  "roles" and "scopes" are sets.  PU_OK, PU_SCOPE_MISSING,
+ * Decides (SPEC section 3, step 7): scope lines, then role lines with their
+ * permits (pu_rule_permit of pu_profile.h); the first failure.  "roles" and
+ * "scopes" are sets.  PU_OK, PU_SCOPE_MISSING,
  * PU_ROLE_MISSING or PU_METHOD_NOT_PERMITTED; *rule is the line that decided
  * (allowed, refused, or would have been needed), or NULL when there is none.
  */

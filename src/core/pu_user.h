@@ -9,6 +9,7 @@
 #ifndef PU_USER_H
 #define PU_USER_H
 
+#include "pu_profile.h"
 #include "pu_reason.h"
 #include "pu_str.h"
 
@@ -133,10 +134,13 @@ int pu_grant_next(pu_str_t *rest, pu_str_t *role, int64_t *granted,
 /*
  * Writes, as a set, the user's grants that have not ended at "now" together
  * with the set "more".  *until becomes the moment at which the earliest
- * of them ends, or INT64_MAX.
+ * of them ends, or INT64_MAX.  A grant ends at its own expiry or, if its
+ * role's profile has a max_grant, so long after it was given, whichever comes
+ * first; one that does not say when it was given has then ended.  "profiles"
+ * may be NULL: none.
  */
 void pu_user_roles(pu_buf_t *b, const pu_user_t *user, pu_str_t more,
-    int64_t now, int64_t *until);
+    const pu_profiles_t *profiles, int64_t now, int64_t *until);
 
 /* Writes the members of "scopes" that the user's own cap lets through. */
 void pu_user_scopes(pu_buf_t *b, const pu_user_t *user, pu_str_t scopes);
@@ -154,12 +158,14 @@ pu_reason_t pu_handle_judge(const pu_handle_t *handle, pu_handle_kind_t kind,
 
 /*
  * What a key or certificate is good for at "now", as sets: the user's roles
- * that its own cap lets through, with *until as above; the scopes that both
- * its cap and the user's let through, those of one where the other has no
- * cap, none where neither has.
+ * that its own cap lets through, with "profiles" and *until as above; the
+ * scopes that both its cap and the user's let through, those of one where the
+ * other has no cap, none where neither has.  A role that the cap names and
+ * the user only inherits is let through as well.
  */
 void pu_handle_roles(pu_buf_t *b, const pu_handle_t *handle,
-    const pu_user_t *user, int64_t now, int64_t *until);
+    const pu_user_t *user, const pu_profiles_t *profiles, int64_t now,
+    int64_t *until);
 void pu_handle_scopes(pu_buf_t *b, const pu_handle_t *handle,
     const pu_user_t *user);
 

@@ -15,6 +15,7 @@
 #include "pu_hash.h"
 #include "pu_issuer.h"
 #include "pu_policy.h"
+#include "pu_profile.h"
 #include "pu_token.h"
 #include "pu_user.h"
 
@@ -51,6 +52,8 @@ typedef struct {
 typedef struct {
     pu_issuers_t                     issuers;
     ngx_array_t                     *issuer_list; /* pu_issuer_t * */
+    pu_profiles_t                    profiles;
+    ngx_array_t                     *profile_list; /* pu_profile_t */
     ngx_proxy_user_redis_conf_t     *redis;       /* NULL: zone only */
     size_t                           zone_size;
     ngx_proxy_user_zone_t           *zone;        /* NULL: no issuer */

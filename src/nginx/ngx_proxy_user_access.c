@@ -551,10 +551,13 @@ static ngx_int_t
 ngx_proxy_user_access_grants(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id)
 {
-    size_t     size;
-    u_char    *p;
-    int64_t    until;
-    pu_buf_t   b;
+    size_t                             size;
+    u_char                            *p;
+    int64_t                            until;
+    pu_buf_t                           b;
+    const ngx_proxy_user_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
 
     id->last.roles = id->verified.roles;
     id->last.scopes = id->verified.scopes;
@@ -568,7 +571,8 @@ ngx_proxy_user_access_grants(ngx_http_request_t *r,
         }
 
         pu_buf_init(&b, p, size);
-        pu_user_roles(&b, &id->user, id->verified.roles, ngx_time(), &until);
+        pu_user_roles(&b, &id->user, id->verified.roles, &mcf->profiles,
+                      ngx_time(), &until);
         id->last.roles = pu_buf_written(&b);
 
         if (b.full) {

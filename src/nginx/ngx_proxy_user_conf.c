@@ -40,7 +40,9 @@ ngx_proxy_user_create_main_conf(ngx_conf_t *cf)
     mcf->zone_size = NGX_CONF_UNSET_SIZE;
 
     mcf->issuer_list = ngx_array_create(cf->pool, 2, sizeof(pu_issuer_t *));
-    if (mcf->issuer_list == NULL) {
+    mcf->profile_list = ngx_array_create(cf->pool, 4, sizeof(pu_profile_t));
+
+    if (mcf->issuer_list == NULL || mcf->profile_list == NULL) {
         return NULL;
     }
 
@@ -57,6 +59,10 @@ ngx_proxy_user_init_main_conf(ngx_conf_t *cf, void *conf)
     pu_issuer_t  **issuer;
 
     ngx_conf_init_size_value(mcf->zone_size, NGX_PROXY_USER_ZONE_SIZE);
+
+    if (ngx_proxy_user_profiles_init(cf, mcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     issuer = mcf->issuer_list->elts;
 
@@ -165,17 +171,8 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->realm = prev->realm;
     }
 
-    if (conf->roles) {
-        conf->policy.nroles = conf->roles->nelts;
-        conf->policy.roles = conf->roles->elts;
-    }
-
-    if (conf->scopes) {
-        conf->policy.nscopes = conf->scopes->nelts;
-        conf->policy.scopes = conf->scopes->elts;
-    }
-
-    if (ngx_proxy_user_merge_sources(cf, conf) != NGX_OK
+    if (ngx_proxy_user_merge_policy(cf, conf, &mcf->profiles) != NGX_OK
+        || ngx_proxy_user_merge_sources(cf, conf) != NGX_OK
         || ngx_proxy_user_merge_strip(cf, conf) != NGX_OK
         || ngx_proxy_user_merge_realm(cf, conf) != NGX_OK)
     {

@@ -23,6 +23,8 @@ char *ngx_proxy_user_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_proxy_user_issuer_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_proxy_user_profile_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /* http, server, location, limit_except */
 char *ngx_proxy_user_enum_directive(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -39,6 +41,17 @@ char *ngx_proxy_user_strip_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_proxy_user_audit_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/* "file:line" of the directive that is read, in the configuration's pool */
+ngx_int_t ngx_proxy_user_where(ngx_conf_t *cf, pu_str_t *where);
+
+/* Once all profiles are read. */
+ngx_int_t ngx_proxy_user_profiles_init(ngx_conf_t *cf,
+    ngx_proxy_user_main_conf_t *mcf);
+
+/* What the role lines in force permit, by the profiles. */
+ngx_int_t ngx_proxy_user_merge_policy(ngx_conf_t *cf,
+    ngx_proxy_user_loc_conf_t *conf, const pu_profiles_t *profiles);
 
 /* words of proxy_user and proxy_user_on_unknown */
 extern ngx_conf_enum_t  ngx_proxy_user_enable[];

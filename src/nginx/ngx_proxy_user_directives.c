@@ -15,7 +15,6 @@ static char *ngx_proxy_user_issuer_line(ngx_conf_t *cf, ngx_command_t *dummy,
     void *conf);
 static void ngx_proxy_user_issuer_cleanup(void *data);
 static void ngx_proxy_user_issuer_warn(void *data, const char *sentence);
-static ngx_int_t ngx_proxy_user_where(ngx_conf_t *cf, pu_str_t *where);
 static char *ngx_proxy_user_source(ngx_conf_t *cf, ngx_str_t *word,
     ngx_proxy_user_source_t *source);
 static ngx_uint_t ngx_proxy_user_source_name(
@@ -316,7 +315,7 @@ ngx_proxy_user_rule_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_proxy_user_where(ngx_conf_t *cf, pu_str_t *where)
 {
     u_char     *p;

@@ -33,7 +33,7 @@ holds_user(const uint8_t *data, size_t size)
     out = malloc(room);
 
     pu_buf_init(&b, out, room);
-    pu_user_roles(&b, &user, PU_STR("a b"), FUZZ_NOW, &until);
+    pu_user_roles(&b, &user, PU_STR("a b"), NULL, FUZZ_NOW, &until);
     pu_buf_init(&b, out, room);
     pu_user_scopes(&b, &user, PU_STR("read write"));
 

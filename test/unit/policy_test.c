@@ -3,7 +3,7 @@
  * them decided.
  */
 
-#include "pu_policy.h"
+#include "pu_profile.h"
 #include "unit.h"
 
 
@@ -16,11 +16,13 @@ typedef struct {
     pu_rule_t    roles[LINES_MAX];
     pu_rule_t    scopes[LINES_MAX];
     pu_str_t     words[2][LINES_MAX][WORDS_MAX];
+    pu_permit_t  permits[LINES_MAX][WORDS_MAX];
     char         text[2][256];          /* rules point into it */
 } lines_t;
 
 
-static char  err[PU_ERROR_SIZE];
+static char                 err[PU_ERROR_SIZE];
+static const pu_profiles_t  none;       /* see profile_test */
 
 
 static int
@@ -60,6 +62,10 @@ lines_add(lines_t *lines, const char *line, int role)
     }
 
     CHECK(rule_of(rule, lines->words[role][n], line, role));
+
+    if (role) {
+        pu_rule_permit(rule, &none, lines->permits[n]);
+    }
 }
 
 

@@ -254,7 +254,8 @@ a_hundred_roles_work(void)
     CHECK(user_of(&user, &fields));
 
     pu_buf_init(&b, out, sizeof(out));
-    pu_user_roles(&b, &user, PU_STR("team-5-editor zebra"), 0, &until);
+    pu_user_roles(&b, &user, PU_STR("team-5-editor zebra"), NULL, 0,
+                  &until);
     CHECK(!b.full);
 
     rest = pu_buf_written(&b);
@@ -489,7 +490,7 @@ roles_at(const char *roles, const char *more, int64_t now, int64_t *until)
     user.roles = pu_str(roles);
 
     pu_buf_init(&b, out, sizeof(out));
-    pu_user_roles(&b, &user, pu_str(more), now, until);
+    pu_user_roles(&b, &user, pu_str(more), NULL, now, until);
 
     return pu_buf_written(&b);
 }
@@ -545,7 +546,7 @@ roles_that_do_not_fit_end_in_a_whole_word(void)
     user.roles = PU_STR("reader writer x");
 
     pu_buf_init(&b, out, sizeof(out));
-    pu_user_roles(&b, &user, PU_STR(""), 0, &until);
+    pu_user_roles(&b, &user, PU_STR(""), NULL, 0, &until);
 
     CHECK(b.full);
     CHECK_STR(pu_buf_written(&b), "reader");
@@ -661,7 +662,7 @@ narrowed(const char *user, const char *handle, int scopes)
     } else {
         u.roles = pu_str(user);
         h.roles = pu_str(handle);
-        pu_handle_roles(&b, &h, &u, 1000, &until);
+        pu_handle_roles(&b, &h, &u, NULL, 1000, &until);
     }
 
     return pu_buf_written(&b);

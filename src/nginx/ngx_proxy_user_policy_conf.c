@@ -1,0 +1,154 @@
+
+/*
+ * The policy's directives: setters, and what is left to do once everything
+ * has been read.
+ */
+
+#include "ngx_proxy_user_conf.h"
+
+
+static char *ngx_proxy_user_profile_line(ngx_conf_t *cf,
+    ngx_command_t *dummy, void *conf);
+static void ngx_proxy_user_profile_warn(void *data, const char *sentence);
+
+
+char *
+ngx_proxy_user_profile_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_proxy_user_main_conf_t *mcf = conf;
+
+    char          *rv, err[PU_ERROR_SIZE];
+    ngx_str_t     *words;
+    ngx_conf_t     save;
+    pu_profile_t  *profile;
+
+    profile = ngx_array_push(mcf->profile_list);
+    if (profile == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    words = cf->args->elts;
+
+    if (!pu_profile_init(profile, ngx_proxy_user_str(&words[1]), err)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", err);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_proxy_user_where(cf, &profile->where) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    save = *cf;
+    cf->handler = ngx_proxy_user_profile_line;
+    cf->handler_conf = (char *) profile;
+
+    rv = ngx_conf_parse(cf, NULL);
+
+    *cf = save;
+
+    return rv;
+}
+
+
+/* One directive of the block; its words stay as long as the cycle's pool. */
+
+static char *
+ngx_proxy_user_profile_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
+{
+    pu_profile_t *profile = conf;
+
+    char         err[PU_ERROR_SIZE];
+    pu_str_t    *list;
+    ngx_str_t   *words;
+    ngx_uint_t   i;
+
+    words = cf->args->elts;
+
+    list = ngx_palloc(cf->pool, cf->args->nelts * sizeof(pu_str_t));
+    if (list == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 0; i < cf->args->nelts; i++) {
+        list[i] = ngx_proxy_user_str(&words[i]);
+    }
+
+    if (!pu_profile_set(profile, list, cf->args->nelts, err)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", err);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_proxy_user_profiles_init(ngx_conf_t *cf, ngx_proxy_user_main_conf_t *mcf)
+{
+    char  err[PU_ERROR_SIZE];
+
+    mcf->profiles.n = mcf->profile_list->nelts;
+    mcf->profiles.items = mcf->profile_list->elts;
+
+    if (!pu_profiles_finish(&mcf->profiles, ngx_proxy_user_profile_warn, cf,
+                            err))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", err);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_proxy_user_profile_warn(void *data, const char *sentence)
+{
+    ngx_conf_t *cf = data;
+
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "%s", sentence);
+}
+
+
+ngx_int_t
+ngx_proxy_user_merge_policy(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf,
+    const pu_profiles_t *profiles)
+{
+    ngx_uint_t    i;
+    pu_rule_t    *rule;
+    pu_permit_t  *permits;
+
+    if (conf->scopes) {
+        conf->policy.nscopes = conf->scopes->nelts;
+        conf->policy.scopes = conf->scopes->elts;
+    }
+
+    if (conf->roles == NULL) {
+        return NGX_OK;
+    }
+
+    rule = conf->roles->elts;
+
+    conf->policy.nroles = conf->roles->nelts;
+    conf->policy.roles = rule;
+
+    for (i = 0; i < conf->roles->nelts; i++) {
+
+        /* lines that are inherited are the same ones */
+
+        if (rule[i].permits) {
+            continue;
+        }
+
+        permits = ngx_palloc(cf->pool, pu_rule_room(&rule[i], profiles)
+                                       * sizeof(pu_permit_t));
+        if (permits == NULL) {
+            return NGX_ERROR;
+        }
+
+        pu_rule_permit(&rule[i], profiles, permits);
+    }
+
+    return NGX_OK;
+}
