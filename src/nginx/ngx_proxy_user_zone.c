@@ -6,65 +6,15 @@
  * the tail, how far the change log has been applied, the id of the store.
  */
 
-#include "ngx_proxy_user_zone.h"
-#include "ngx_proxy_user_arena.h"
-
-
-#define NGX_PROXY_USER_LAYOUT      1    /* part of the zone's name */
-#define NGX_PROXY_USER_TOMBS_MIN   1024 /* chunks, if there are so many */
-
-
-typedef enum {
-    NGX_PROXY_USER_TOKENS = 0,
-    NGX_PROXY_USER_HANDLES,
-    NGX_PROXY_USER_USERS,
-    NGX_PROXY_USER_NONES,
-    NGX_PROXY_USER_TOMBS,
-    NGX_PROXY_USER_KINDS
-} ngx_proxy_user_kind_e;
-
-
-typedef struct {
-    ngx_uint_t                     locked;  /* set while somebody writes */
-
-    uint64_t                       applied;
-    uint64_t                       forgot;  /* tombstones up to here are gone */
-
-    ngx_pid_t                      holder;
-    ngx_msec_t                     renewed;
-
-    pu_log_id_t                    last;
-    u_char                         digest[PU_SHA256_LEN];
-    ngx_uint_t                     started; /* "last" has been read */
-    uint32_t                       series;  /* users of others are dropped */
-    ngx_atomic_t                   view;
-    ngx_atomic_t                   viewed;
-
-    u_char                         store[NGX_PROXY_USER_STORE_MAX];
-    size_t                         store_len;   /* 0: none has been seen */
-    ngx_uint_t                     store_foreign;
-
-    ngx_proxy_user_arena_head_t    arena;   /* last: its chunks follow */
-} ngx_proxy_user_head_t;
-
-
-struct ngx_proxy_user_zone_s {
-    ngx_shm_zone_t                *shm;
-    ngx_slab_pool_t               *pool;
-    ngx_proxy_user_head_t         *head;
-    ngx_proxy_user_arena_t         arena;
-};
+#include "ngx_proxy_user_zone_own.h"
 
 
 static ngx_int_t ngx_proxy_user_zone_init(ngx_shm_zone_t *shm, void *data);
-static void ngx_proxy_user_zone_lock(ngx_proxy_user_zone_t *zone);
-static void ngx_proxy_user_zone_unlock(ngx_proxy_user_zone_t *zone);
 static ngx_proxy_user_entry_t *ngx_proxy_user_zone_find(
     ngx_proxy_user_zone_t *zone, ngx_uint_t kind, const u_char *key);
 static void ngx_proxy_user_zone_put(ngx_proxy_user_zone_t *zone,
     ngx_uint_t kind, const u_char *key, ngx_msec_t since, const u_char *data,
     size_t len);
-static void ngx_proxy_user_zone_user_key(u_char *key, const u_char *id);
 static ngx_int_t ngx_proxy_user_zone_read_user(ngx_proxy_user_zone_t *zone,
     const u_char *key, ngx_proxy_user_record_t *record);
 static void ngx_proxy_user_zone_write_user(ngx_proxy_user_zone_t *zone,
@@ -180,7 +130,7 @@ ngx_proxy_user_zone_init(ngx_shm_zone_t *shm, void *data)
  * The tombstones go too, so every look-up under way has to ask again.
  */
 
-static void
+void
 ngx_proxy_user_zone_lock(ngx_proxy_user_zone_t *zone)
 {
     ngx_shmtx_lock(&zone->pool->mutex);
@@ -195,7 +145,7 @@ ngx_proxy_user_zone_lock(ngx_proxy_user_zone_t *zone)
 }
 
 
-static void
+void
 ngx_proxy_user_zone_unlock(ngx_proxy_user_zone_t *zone)
 {
     ngx_memory_barrier();
@@ -284,9 +234,7 @@ ngx_proxy_user_zone_put(ngx_proxy_user_zone_t *zone, ngx_uint_t kind,
 }
 
 
-/* A user's key is the random part of its id, zero padded. */
-
-static void
+void
 ngx_proxy_user_zone_user_key(u_char *key, const u_char *id)
 {
     ngx_memzero(key, NGX_PROXY_USER_KEY_LEN);
