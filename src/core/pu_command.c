@@ -8,7 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
-#include "pu_command.h"
+#include "pu_command_own.h"
 #include "pu_change_lua.h"
 
 
@@ -32,18 +32,6 @@ const char *const  pu_script = pu_change_lua;
 const size_t       pu_script_len = sizeof(pu_change_lua) - 1;
 
 
-static void pu_args_init(pu_args_t *args);
-static void pu_args_add(pu_args_t *args, const void *data, size_t len);
-static void pu_args_text(pu_args_t *args, const char *text);
-static void pu_args_str(pu_args_t *args, pu_str_t s);
-static char *pu_args_room(pu_args_t *args, size_t size);
-static void pu_args_buf(pu_args_t *args, const pu_buf_t *b);
-static void pu_args_int(pu_args_t *args, int64_t n);
-static void pu_args_key(pu_args_t *args, pu_str_t prefix, const char *rest);
-static void pu_args_log_id(pu_args_t *args, pu_log_id_t id);
-static void pu_args_script(pu_args_t *args, const char *sha, pu_str_t prefix,
-    const char *op);
-static int pu_args_random(pu_args_t *args, int (*fill)(char *), size_t len);
 static pu_str_t pu_name_cut(pu_str_t name);
 
 
@@ -346,126 +334,4 @@ pu_command_log_end(pu_args_t *args, pu_str_t prefix)
     pu_args_text(args, "-");
     pu_args_text(args, "COUNT");
     pu_args_text(args, "1");
-}
-
-
-/*
- * Arguments.  Every command above has a fixed number of them and fixed room,
- * within PU_ARGS_MAX and the size of "room".
- */
-
-
-static void
-pu_args_init(pu_args_t *args)
-{
-    args->argc = 0;
-    args->used = 0;
-}
-
-
-static void
-pu_args_add(pu_args_t *args, const void *data, size_t len)
-{
-    /* hiredis passes an empty argument to memcpy: give it an address */
-
-    args->argv[args->argc] = (len == 0) ? "" : data;
-    args->len[args->argc] = len;
-    args->argc++;
-}
-
-
-static void
-pu_args_text(pu_args_t *args, const char *text)
-{
-    pu_args_add(args, text, strlen(text));
-}
-
-
-static void
-pu_args_str(pu_args_t *args, pu_str_t s)
-{
-    pu_args_add(args, s.data, s.len);
-}
-
-
-static char *
-pu_args_room(pu_args_t *args, size_t size)
-{
-    char  *room;
-
-    room = args->room + args->used;
-    args->used += size;
-
-    return room;
-}
-
-
-static void
-pu_args_buf(pu_args_t *args, const pu_buf_t *b)
-{
-    pu_args_str(args, pu_buf_written(b));
-}
-
-
-static void
-pu_args_int(pu_args_t *args, int64_t n)
-{
-    pu_buf_t  b;
-
-    pu_buf_init(&b, pu_args_room(args, 20), 20);
-    pu_buf_int(&b, n);
-    pu_args_buf(args, &b);
-}
-
-
-static void
-pu_args_key(pu_args_t *args, pu_str_t prefix, const char *rest)
-{
-    size_t    size;
-    pu_buf_t  b;
-
-    size = PU_PREFIX_LEN_MAX + sizeof("{}:") + strlen(rest);
-
-    pu_buf_init(&b, pu_args_room(args, size), size);
-    pu_buf_char(&b, '{');
-    pu_buf_str(&b, prefix);
-    pu_buf_text(&b, "}:");
-    pu_buf_text(&b, rest);
-    pu_args_buf(args, &b);
-}
-
-
-static void
-pu_args_log_id(pu_args_t *args, pu_log_id_t id)
-{
-    char  *room;
-
-    room = pu_args_room(args, PU_LOG_ID_TEXT_MAX);
-    pu_args_add(args, room, pu_log_id_text(room, id));
-}
-
-
-static void
-pu_args_script(pu_args_t *args, const char *sha, pu_str_t prefix,
-    const char *op)
-{
-    pu_args_init(args);
-
-    pu_args_text(args, "EVALSHA");
-    pu_args_add(args, sha, PU_SCRIPT_SHA_LEN);
-    pu_args_text(args, "1");
-    pu_args_key(args, prefix, "log");
-    pu_args_text(args, op);
-}
-
-
-static int
-pu_args_random(pu_args_t *args, int (*fill)(char *), size_t len)
-{
-    char  *room;
-
-    room = pu_args_room(args, len);
-    pu_args_add(args, room, len);
-
-    return fill(room);
 }

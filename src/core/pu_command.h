@@ -15,7 +15,7 @@
 #include "pu_user.h"
 
 
-#define PU_ARGS_MAX           24
+#define PU_ARGS_MAX           32
 #define PU_PREFIX_LEN_MAX     64
 #define PU_STORE_ID_LEN       22
 #define PU_SCRIPT_SHA_LEN     40

@@ -6,7 +6,7 @@
  * "no such user".  Strings point into the reply.
  */
 
-#include "pu_command.h"
+#include "pu_command_own.h"
 
 
 #define PU_STORE_LEN_MAX  64            /* STORE_MAX of the script */
@@ -40,12 +40,7 @@ static const pu_reply_word_t  pu_change_results[] = {
 
 static int pu_reply_word(const redisReply *reply,
     const pu_reply_word_t *words);
-static int pu_reply_noscript(const redisReply *reply);
-static const redisReply *pu_reply_at(const redisReply *reply, size_t i);
-static int pu_reply_str(const redisReply *reply, pu_str_t *s);
 static int pu_reply_optional(const redisReply *reply, pu_str_t *s);
-static int pu_reply_fields(const redisReply *reply, pu_str_t *fields,
-    size_t n);
 static int pu_reply_store(const redisReply *reply, pu_str_t *store);
 static int pu_reply_records(const redisReply *reply, pu_found_t *found);
 static pu_str_t *pu_log_field(pu_log_entry_t *entry, pu_str_t name);
@@ -370,7 +365,7 @@ pu_reply_word(const redisReply *reply, const pu_reply_word_t *words)
 }
 
 
-static int
+int
 pu_reply_noscript(const redisReply *reply)
 {
     pu_str_t  text;
@@ -386,9 +381,7 @@ pu_reply_noscript(const redisReply *reply)
 }
 
 
-/* The element of an array, or NULL. */
-
-static const redisReply *
+const redisReply *
 pu_reply_at(const redisReply *reply, size_t i)
 {
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
@@ -401,7 +394,7 @@ pu_reply_at(const redisReply *reply, size_t i)
 }
 
 
-static int
+int
 pu_reply_str(const redisReply *reply, pu_str_t *s)
 {
     if (reply == NULL || reply->type != REDIS_REPLY_STRING
@@ -433,7 +426,7 @@ pu_reply_optional(const redisReply *reply, pu_str_t *s)
 }
 
 
-static int
+int
 pu_reply_fields(const redisReply *reply, pu_str_t *fields, size_t n)
 {
     size_t  i;

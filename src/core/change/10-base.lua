@@ -25,16 +25,20 @@ local OP = ARGV[1]
 
 -- OPS.<op> = { number of arguments, the op included; the function; and, where
 -- there is more to ask of a caller than that, a function that returns what is
--- wrong with the arguments or nil }
+-- wrong with the arguments or nil; the argument that may be EXTRA_MAX long }
 local OPS = {}
 
 local LOG_LENGTH = 1000000
 local FIELD_MAX = 4096
+local EXTRA_MAX = 65536     -- what a directory says and nobody here reads
 local STORE_MAX = 64
 local USER_MAX = 6000       -- name, issuer, subject, roles, scopes together
 local ROLES_MAX = 256
 local HANDLES_MAX = 10000
+local GROUPS_MAX = 256      -- of one user
+local GROUPS_LENGTH = GROUPS_MAX * 25
 local LABEL_MAX = 255       -- of a new user: name, subject
+local NAME_MAX = 1024       -- user_name, external_id
 local ISSUER_MAX = 1024
 
 -- The order of PU_USER_FIELDS and PU_HANDLE_FIELDS in pu_user.h.
@@ -63,6 +67,12 @@ end
 
 local function user_id_ok(id)
     return id and #id == 24 and string.find(id, '^u_[%w_-]+$')
+end
+
+
+-- Of a group of a directory.
+local function group_id_ok(id)
+    return id and #id == 24 and string.find(id, '^g_[%w_-]+$')
 end
 
 
@@ -132,7 +142,7 @@ end
 
 -- May an entry be added? A stream whose last id was set to the largest one
 -- takes no more, and that must not be found out after the first write.
-local function log_fits()
+local function log_may_grow()
     local found = key_type(LOG)
 
     if found == 'none' then
@@ -152,6 +162,18 @@ local function log_fits()
     end
 
     return true
+end
+
+
+local log_known
+
+-- Asked for each user that one call changes, and true for the whole call.
+local function log_fits()
+    if log_known == nil then
+        log_known = log_may_grow()
+    end
+
+    return log_known
 end
 
 

@@ -4,6 +4,10 @@ Changes of a user by an administrator, a directory or an event.
     suspend | resume | revoke
               <user id> <expected version, or empty> <actor> <source> <reason>
     delete    ... <digest of user_name or empty> <of external_id or empty>
+
+A digest is that of the text of a user_name or external_id, base64url, as the
+keys {<prefix>}:name:<digest> and {<prefix>}:external:<digest> have it.
+
         word, version, detail
 ]]
 
@@ -27,7 +31,7 @@ local function open(id)
     end
 
     local f = redis.call('HMGET', key, 'state', 'suspended_by', 'roles',
-                         'epoch', 'version')
+                         'epoch', 'version', 'scim_roles', 'groups')
 
     return {
         id = id,
@@ -37,6 +41,8 @@ local function open(id)
         roles = f[3] or '',
         epoch = number(f[4]) or 0,
         version = number(f[5]) or 0,
+        scim_roles = f[6] or '',
+        groups = f[7] or '',
         broken = not (f[1] == 'active' or f[1] == 'suspended'
                       or f[1] == 'deleted')
                  or (f[4] and not number(f[4]))
@@ -193,6 +199,36 @@ local function index_of(user, kind, digest)
 end
 
 
+-- Out of the members of the groups; what these give ends with the roles.
+local function leave_groups(user)
+    for id in string.gmatch(string.sub(user.groups, 1, GROUPS_LENGTH),
+                            '[^ ]+')
+    do
+        local group, members = BASE .. 'group:' .. id, BASE .. 'members:' .. id
+
+        if group_id_ok(id) and key_type(group) == 'hash'
+           and key_type(members) == 'zset'
+           and redis.call('ZREM', members, user.id) == 1
+           and number(redis.call('HGET', group, 'version'))
+        then
+            redis.call('HINCRBY', group, 'version', 1)
+        end
+    end
+end
+
+
+-- The deleted have their time of creation below zero in the index, so that
+-- the living are one range of it: counted and paged through without a search.
+local function bury(user)
+    local time = key_type(USERS) == 'zset'
+                 and tonumber(redis.call('ZSCORE', USERS, user.id) or '')
+
+    if time and time >= 0 then
+        redis.call('ZADD', USERS, -time - 1, user.id)
+    end
+end
+
+
 local function delete(user)
     local set = BASE .. 'handles:' .. user.id
 
@@ -209,7 +245,10 @@ local function delete(user)
     keys[#keys + 1] = index_of(user, 'name', ARGV[7])
     keys[#keys + 1] = index_of(user, 'external', ARGV[8])
 
-    redis.call('HDEL', user.key, 'scopes', 'suspended_by')
+    leave_groups(user)
+    redis.call('HDEL', user.key, 'scopes', 'suspended_by', 'scim_roles',
+               'groups')
+    bury(user)
 
     for i = 1, #handles do
         redis.call('SREM', set, handles[i])

@@ -14,30 +14,58 @@ local function role_ok(role)
 end
 
 
+-- Is it a grant? Its role.
+local function grant_role(grant)
+    local name, tail = string.match(grant, '^([^@=]+)(.*)$')
+
+    if not name or not role_ok(name) or #tail > 32
+       or not (tail == '' or string.find(tail, '^@%d+$')
+               or string.find(tail, '^=%d+$')
+               or string.find(tail, '^@%d+=%d+$'))
+    then
+        return nil
+    end
+
+    return name
+end
+
+
+-- How often each grant is among those that groups gave ("scim_roles": the
+-- same words as in "roles", where they stand beside all others).
+local function given(user)
+    local count = {}
+
+    for grant in string.gmatch(string.sub(user.scim_roles, 1, FIELD_MAX),
+                               '[^ ]+')
+    do
+        count[grant] = (count[grant] or 0) + 1
+    end
+
+    return count
+end
+
+
 -- The grants of a user other than of this role: text, count, was it there.
--- nil when one of them is no grant.
-local function grants(user, role)
-    local rest, had = {}, false
+-- What groups gave stays, unless "all". nil when one of them is no grant.
+local function grants(user, role, all)
+    local rest, had, kept = {}, false, all and {} or given(user)
 
     if #user.roles > FIELD_MAX then
         return nil
     end
 
     for grant in string.gmatch(user.roles, '[^ ]+') do
-        local name, tail = string.match(grant, '^([^@=]+)(.*)$')
+        local name = grant_role(grant)
 
-        if not name or not role_ok(name) or #tail > 32
-           or not (tail == '' or string.find(tail, '^@%d+$')
-                   or string.find(tail, '^=%d+$')
-                   or string.find(tail, '^@%d+=%d+$'))
-        then
+        if not name then
             return nil
         end
 
-        if name == role then
+        if name == role and (kept[grant] or 0) == 0 then
             had = true
 
         else
+            kept[grant] = (kept[grant] or 0) - 1
             rest[#rest + 1] = grant
         end
     end
@@ -94,8 +122,10 @@ local function grant(user)
 end
 
 
+-- Whoever takes a role away wants it gone, whatever gave it: a group gives it
+-- again when somebody is made its member again.
 local function ungrant(user)
-    local roles, _, had = grants(user, ARGV[7])
+    local roles, _, had = grants(user, ARGV[7], true)
 
     if not roles then
         return reply(user, 'unreadable', 'roles')
@@ -105,7 +135,14 @@ local function ungrant(user)
         return reply(user, 'unchanged')
     end
 
-    return done(user, 'ungrant', 'roles', roles)
+    if user.scim_roles == '' then
+        return done(user, 'ungrant', 'roles', roles)
+    end
+
+    user.roles = user.scim_roles
+
+    return done(user, 'ungrant', 'roles', roles, 'scim_roles',
+                grants(user, ARGV[7], true) or '')
 end
 
 

@@ -20,7 +20,7 @@ local function contract()
     end
 
     for i = 1, #ARGV do
-        if #ARGV[i] > FIELD_MAX then
+        if #ARGV[i] > (i == op[4] and EXTRA_MAX or FIELD_MAX) then
             return 'an argument is too long'
         end
     end
