@@ -18,7 +18,8 @@
 /* The words of the script, in the order of pu_change_op_t. */
 static const char *const  pu_change_words[] = {
     "suspend", "resume", "delete", "revoke", "grant", "ungrant",
-    "accept_store"
+    "accept_store", "handle_add", "handle_rotate", "handle_link",
+    "handle_revoke"
 };
 
 /* In the order of pu_handle_kind_t. */
@@ -32,7 +33,10 @@ const char *const  pu_script = pu_change_lua;
 const size_t       pu_script_len = sizeof(pu_change_lua) - 1;
 
 
+static int pu_command_adopt(pu_args_t *args, const pu_lookup_t *lookup);
 static pu_str_t pu_name_cut(pu_str_t name);
+static void pu_args_handle(pu_args_t *args, const pu_change_t *change);
+static void pu_args_caps(pu_args_t *args, const pu_change_t *change);
 
 
 int
@@ -142,14 +146,15 @@ pu_command_lookup(pu_args_t *args, const char *sha, pu_str_t prefix,
     char  *handle;
 
     pu_args_script(args, sha, prefix,
-                   lookup->create ? "provision" : "lookup");
+                   lookup->create ? "provision"
+                   : lookup->link ? "adopt" : "lookup");
 
     handle = pu_args_room(args, PU_HANDLE_TEXT_MAX);
     pu_args_add(args, handle,
                 pu_handle_text(handle, lookup->kind, lookup->digest));
 
     if (!lookup->create) {
-        return 1;
+        return lookup->link ? pu_command_adopt(args, lookup) : 1;
     }
 
     if (!pu_args_random(args, pu_user_id_new, PU_USER_ID_LEN)) {
@@ -164,6 +169,36 @@ pu_command_lookup(pu_args_t *args, const char *sha, pu_str_t prefix,
     pu_args_str(args, lookup->store);
 
     return pu_args_random(args, pu_random_id, PU_STORE_ID_LEN);
+}
+
+
+static int
+pu_command_adopt(pu_args_t *args, const pu_lookup_t *lookup)
+{
+    int    name, ok;
+    char  *index;
+
+    pu_args_str(args, lookup->issuer);
+    pu_args_str(args, lookup->subject);
+
+    name = (lookup->link == PU_LINK_USER_NAME);
+    pu_args_text(args, name ? "name" : "external");
+
+    index = pu_args_room(args, PU_DIGEST_TEXT_LEN);
+    ok = name ? pu_name_index(index, lookup->claim)
+              : pu_external_index(index, lookup->claim);
+    pu_args_add(args, index, PU_DIGEST_TEXT_LEN);
+
+    if (lookup->iat < 0) {
+        pu_args_text(args, "");
+
+    } else {
+        pu_args_int(args, lookup->iat);
+    }
+
+    pu_args_str(args, lookup->store);
+
+    return ok;
 }
 
 
@@ -231,10 +266,72 @@ pu_command_change(pu_args_t *args, const char *sha, pu_str_t prefix,
         break;
 
     default:
+        pu_args_handle(args, change);
         break;
     }
 
     return 1;
+}
+
+
+static void
+pu_args_handle(pu_args_t *args, const pu_change_t *change)
+{
+    if (change->handle.len != 0) {
+        pu_args_str(args, change->handle);
+    }
+
+    switch (change->op) {
+
+    case PU_CHANGE_HANDLE_ADD:
+        pu_args_str(args, change->public_id);
+        pu_args_str(args, change->label);
+        pu_args_int(args, change->expires_in);
+        pu_args_caps(args, change);
+        break;
+
+    case PU_CHANGE_HANDLE_ROTATE:
+        pu_args_str(args, change->successor);
+        pu_args_str(args, change->public_id);
+        pu_args_int(args, change->expires_in);
+        break;
+
+    case PU_CHANGE_HANDLE_LINK:
+        pu_args_str(args, change->issuer);
+        pu_args_str(args, change->subject);
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+/* An empty cap and none are two things: which are caps is said in front. */
+
+static void
+pu_args_caps(pu_args_t *args, const pu_change_t *change)
+{
+    pu_buf_t  b;
+
+    pu_buf_init(&b, pu_args_room(args, 3), 3);
+
+    if (change->roles.data != NULL) {
+        pu_buf_char(&b, 'r');
+    }
+
+    if (change->scopes.data != NULL) {
+        pu_buf_char(&b, 's');
+    }
+
+    if (change->networks.data != NULL) {
+        pu_buf_char(&b, 'n');
+    }
+
+    pu_args_buf(args, &b);
+    pu_args_str(args, change->roles);
+    pu_args_str(args, change->scopes);
+    pu_args_str(args, change->networks);
 }
 
 

@@ -16,6 +16,7 @@
 
 
 #define PU_ARGS_MAX           32
+#define PU_HANDLE_CAPS_MAX    1800    /* roles, scopes, networks, label */
 #define PU_PREFIX_LEN_MAX     64
 #define PU_STORE_ID_LEN       22
 #define PU_SCRIPT_SHA_LEN     40
@@ -61,7 +62,8 @@ int pu_handle_parse(pu_str_t text, pu_handle_kind_t *kind,
 /*
  * A look-up of a handle and its user: read only unless "create" is set, then
  * get-or-create (a first token makes its user; of two the second gets the
- * first's).  "sha" is what SCRIPT LOAD answered, PU_SCRIPT_SHA_LEN long.
+ * first's), or "link", then a user who was provisioned gets the handle.
+ * "sha" is what SCRIPT LOAD answered, PU_SCRIPT_SHA_LEN long.
  */
 typedef struct {
     pu_handle_kind_t  kind;
@@ -72,9 +74,12 @@ typedef struct {
     pu_str_t          name;
     pu_str_t          issuer;           /* url */
     pu_str_t          subject;
+    pu_link_t         link;             /* by what a provisioned user is */
+    pu_str_t          claim;            /* found, and its value; with issuer */
+    int64_t           iat;              /* and subject; INT64_MIN: none */
 } pu_lookup_t;
 
-/* 1, or 0 when there is no randomness for a new id. */
+/* 1, or 0 when there is no randomness for a new id or OpenSSL has failed. */
 int pu_command_lookup(pu_args_t *args, const char *sha, pu_str_t prefix,
     const pu_lookup_t *lookup);
 
@@ -153,7 +158,9 @@ int pu_reply_entries(const redisReply *reply, const redisReply **entries);
 
 /*
  * A change by an administrator.  expected_version -1 is unconditional.
- * "expires" is for a grant: seconds from Redis's own now, 0 for none.
+ * "expires_in" is for a grant and for a handle that is added: seconds from
+ * Redis's own now, 0 for none; and for the old key of a rotation, which ends
+ * then.  Handles are the texts above; caps with data NULL are none.
  */
 typedef enum {
     PU_CHANGE_SUSPEND = 0,
@@ -162,7 +169,11 @@ typedef enum {
     PU_CHANGE_REVOKE,
     PU_CHANGE_GRANT,
     PU_CHANGE_UNGRANT,
-    PU_CHANGE_ACCEPT_STORE
+    PU_CHANGE_ACCEPT_STORE,
+    PU_CHANGE_HANDLE_ADD,               /* a key or certificate */
+    PU_CHANGE_HANDLE_ROTATE,            /* a key */
+    PU_CHANGE_HANDLE_LINK,              /* an identity */
+    PU_CHANGE_HANDLE_REVOKE             /* any; "user" may be empty */
 } pu_change_op_t;
 
 typedef struct {
@@ -176,6 +187,15 @@ typedef struct {
     pu_str_t        reason;
     pu_str_t        name_index;         /* of a user to be deleted: the */
     pu_str_t        external_index;     /* index texts below, or empty */
+    pu_str_t        handle;
+    pu_str_t        successor;          /* of a rotation */
+    pu_str_t        public_id;          /* of what is added */
+    pu_str_t        label;
+    pu_str_t        roles;              /* caps, words */
+    pu_str_t        scopes;
+    pu_str_t        networks;
+    pu_str_t        issuer;             /* of a link: url */
+    pu_str_t        subject;
 } pu_change_t;
 
 typedef enum {
@@ -199,8 +219,10 @@ pu_change_status_t pu_reply_change(const redisReply *reply,
 
 /*
  * The word that goes with it, or empty.  REFUSED: deleted, role, full (too
- * many roles), handles (too many).  UNREADABLE: what is: user, roles, log,
- * meta.  DONE and UNCHANGED of ACCEPT_STORE: the store id.
+ * many roles), handles (too many), taken (somebody else's), id (make another
+ * key), revoked, expired.  NOT_FOUND: handle, or it is the user.  UNREADABLE:
+ * what is: user, roles, log, meta, handle, handles.  DONE and UNCHANGED of
+ * ACCEPT_STORE: the store id.
  */
 pu_str_t pu_reply_detail(const redisReply *reply);
 

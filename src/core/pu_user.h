@@ -40,6 +40,13 @@ typedef enum {
     PU_HANDLE_CERT
 } pu_handle_kind_t;
 
+/* By what a user who was provisioned is found. */
+typedef enum {
+    PU_LINK_NONE = 0,
+    PU_LINK_USER_NAME,
+    PU_LINK_EXTERNAL_ID
+} pu_link_t;
+
 
 typedef struct {
     pu_str_t         id;

@@ -58,7 +58,8 @@ local function done(user, op, ...)
     redis.call('HSET', user.key, 'version', decimal(version),
                'modified', decimal(now()), ...)
 
-    log(op, user.id, '', decimal(version), ARGV[4], ARGV[5], ARGV[6])
+    log(op, user.id, user.handle or '', decimal(version), ARGV[4], ARGV[5],
+        ARGV[6])
 
     return { 'done', version, '' }
 end
@@ -154,6 +155,28 @@ local function revoke(user)
 end
 
 
+-- The Redis keys that go with a key or certificate of the user.
+local function credential(user, handle, keys)
+    local key = BASE .. 'handle:' .. handle
+
+    if key_type(key) ~= 'hash'
+       or redis.call('HGET', key, 'user') ~= user.id
+    then
+        return
+    end
+
+    keys[#keys + 1] = key
+
+    local id = redis.call('HGET', key, 'id')
+
+    if id and string.find(handle, '^key:') and string.find(id, '^[a-z0-9]+$')
+    then
+        keys[#keys + 1] = BASE .. 'keyid:' .. id
+        keys[#keys + 1] = BASE .. 'used:' .. id
+    end
+end
+
+
 -- The keys and certificates of a user: their handles, their Redis keys;
 -- nil when there are too many. Where no set is, there are none to be found.
 local function credentials(user, set)
@@ -169,15 +192,8 @@ local function credentials(user, set)
 
     for _, handle in ipairs(redis.call('SMEMBERS', set)) do
         if handle_ok(handle) and string.sub(handle, 1, 4) ~= 'sub:' then
-            local key = BASE .. 'handle:' .. handle
-
             handles[#handles + 1] = handle
-
-            if key_type(key) == 'hash'
-               and redis.call('HGET', key, 'user') == user.id
-            then
-                keys[#keys + 1] = key
-            end
+            credential(user, handle, keys)
         end
     end
 
