@@ -379,7 +379,7 @@ check_token(check_t *check, pu_str_t text, pu_buf_t *claims)
 
     } else {
         items[0] = check->issuer;
-        issuers = (pu_issuers_t) { 1, items };
+        issuers = (pu_issuers_t) { 1, items, NULL };
         now = (check->at == PU_TIME_NONE) ? (int64_t) time(NULL) : check->at;
 
         reason = pu_token_verify(&token, text, &issuers, now);

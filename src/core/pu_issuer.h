@@ -60,6 +60,13 @@ struct pu_issuer_s {
     pu_named_list_t  *role_map;         /* sorted by value when finished */
     pu_list_t         default_roles;
     pu_keys_t        *keys;             /* from jwks_file or secret_file */
+    pu_str_t          discovery;        /* url; empty: none */
+    pu_str_t          jwks_uri;         /* the same */
+    pu_str_t          introspection;    /* the same */
+    pu_str_t          client_id;        /* for introspection, and ... */
+    pu_str_t          authorization;    /* ... the header's value, secret */
+    pu_str_t          ca_file;          /* empty: the system's */
+    int64_t           timeout;          /* ms, of all that is fetched */
     uint8_t           fingerprint[PU_FINGERPRINT_LEN];
     size_t            role_words;       /* all roles it can give: how many, */
     size_t            role_bytes;       /* and how long with a space each */
@@ -71,6 +78,8 @@ struct pu_issuer_s {
     unsigned          id_token:1;       /* so will an ID token */
     unsigned          jit:1;            /* provision */
     unsigned          secret:1;         /* its keys are one shared secret */
+    unsigned          fetched:1;        /* they come over the network, and are
+                                           never kept in here */
     unsigned          seen;             /* directives met, by table index */
 };
 

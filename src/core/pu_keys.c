@@ -308,6 +308,23 @@ pu_keys_next(const pu_keys_t *keys, pu_alg_t alg, pu_str_t kid,
 }
 
 
+int
+pu_keys_named(const pu_keys_t *keys, pu_str_t kid)
+{
+    size_t  i;
+
+    for (i = 0; keys != NULL && i < keys->n; i++) {
+        if (keys->keys[i].kid.data != NULL
+            && pu_str_eq(keys->keys[i].kid, kid))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 const pu_key_t *
 pu_keys_marked(const pu_keys_t *keys, const uint8_t mark[PU_KEY_MARK_LEN])
 {

@@ -110,6 +110,9 @@ void pu_keys_free(pu_keys_t *keys);
 const pu_key_t *pu_keys_next(const pu_keys_t *keys, pu_alg_t alg,
     pu_str_t kid, const pu_key_t *prev);
 
+/* Has any key exactly this kid?  NULL keys are none. */
+int pu_keys_named(const pu_keys_t *keys, pu_str_t kid);
+
 /* The key with this mark, or NULL.  NULL keys are none. */
 const pu_key_t *pu_keys_marked(const pu_keys_t *keys,
     const uint8_t mark[PU_KEY_MARK_LEN]);

@@ -44,6 +44,14 @@ pu_issuer_is(const pu_issuer_t *issuer, const json_t *claims)
 }
 
 
+static void
+pu_token_picked(pu_token_t *token, const pu_issuers_t *issuers, size_t i)
+{
+    token->issuer = issuers->items[i];
+    token->keys = pu_issuers_keys(issuers, i);
+}
+
+
 /*
  * With several issuers the payload has to say which one's keys are asked;
  * nothing else of it is used before its signature holds.
@@ -55,7 +63,7 @@ pu_token_pick(pu_token_t *token, const pu_jws_t *jws,
     size_t  i;
 
     if (issuers->n == 1) {
-        token->issuer = issuers->items[0];
+        pu_token_picked(token, issuers, 0);
         return PU_OK;
     }
 
@@ -67,7 +75,7 @@ pu_token_pick(pu_token_t *token, const pu_jws_t *jws,
 
     for (i = 0; i < issuers->n; i++) {
         if (pu_issuer_is(issuers->items[i], token->claims)) {
-            token->issuer = issuers->items[i];
+            pu_token_picked(token, issuers, i);
             return PU_OK;
         }
     }
@@ -290,10 +298,6 @@ pu_token_claims(pu_token_t *token, int64_t now)
     claims = token->claims;
     issuer = token->issuer;
 
-    if (!pu_issuer_is(issuer, claims)) {
-        return PU_TOKEN_ISSUER;
-    }
-
     if (!pu_claims_type_allowed(issuer, claims)) {
         return PU_TOKEN_TYPE;
     }
@@ -364,9 +368,20 @@ pu_token_caller(pu_token_t *token, pu_str_t payload)
 }
 
 
+pu_reason_t
+pu_token_accept(pu_token_t *token, pu_str_t payload, int64_t now)
+{
+    pu_reason_t  reason;
+
+    reason = pu_token_claims(token, now);
+
+    return reason == PU_OK ? pu_token_caller(token, payload) : reason;
+}
+
+
 static pu_reason_t
-pu_issuer_signature(const pu_issuer_t *issuer, const pu_jws_t *jws,
-    const pu_key_t **key)
+pu_issuer_signature(const pu_issuer_t *issuer, const pu_keys_t *keys,
+    const pu_jws_t *jws, const pu_key_t **key)
 {
     if (!(issuer->algs & PU_ALG_BIT(jws->alg))) {
         return PU_TOKEN_ALGORITHM;
@@ -376,7 +391,11 @@ pu_issuer_signature(const pu_issuer_t *issuer, const pu_jws_t *jws,
         return PU_TOKEN_TYPE;
     }
 
-    return pu_jws_verify(jws, issuer->keys, key);
+    if (keys == NULL && issuer->fetched) {
+        return PU_ISSUER_UNAVAILABLE;
+    }
+
+    return pu_jws_verify(jws, keys, key);
 }
 
 
@@ -390,7 +409,7 @@ pu_token_signature(pu_str_t text, const pu_issuer_t *issuer)
     reason = pu_jws_read(&jws, text);
 
     if (reason == PU_OK) {
-        reason = pu_issuer_signature(issuer, &jws, &key);
+        reason = pu_issuer_signature(issuer, issuer->keys, &jws, &key);
     }
 
     pu_jws_clear(&jws);
@@ -405,7 +424,11 @@ pu_token_key(pu_token_t *token, const pu_jws_t *jws)
     pu_reason_t      reason;
     const pu_key_t  *key;
 
-    reason = pu_issuer_signature(token->issuer, jws, &key);
+    reason = pu_issuer_signature(token->issuer, token->keys, jws, &key);
+
+    token->kid_unknown = (reason == PU_TOKEN_KEY_UNKNOWN
+                          && jws->kid.data != NULL
+                          && !pu_keys_named(token->keys, jws->kid));
 
     if (reason == PU_OK) {
         memcpy(token->verified.issuer, token->issuer->fingerprint,
@@ -441,13 +464,11 @@ pu_token_check(pu_token_t *token, const pu_jws_t *jws,
         return PU_TOKEN_PAYLOAD;
     }
 
-    reason = pu_token_claims(token, now);
-
-    if (reason != PU_OK) {
-        return reason;
+    if (!pu_issuer_is(token->issuer, token->claims)) {
+        return PU_TOKEN_ISSUER;
     }
 
-    return pu_token_caller(token, jws->payload);
+    return pu_token_accept(token, jws->payload, now);
 }
 
 
@@ -477,6 +498,7 @@ pu_token_clear(pu_token_t *token)
 {
     json_decref(token->claims);
     free(token->memory);
+    free(token->text);
 
     memset(token, 0, sizeof(pu_token_t));
 }

@@ -25,9 +25,14 @@
 #define PU_CLAIMS_KEPT_MAX    4096
 
 
+/*
+ * The issuers, and the keys of each that are in force: "keys" has one set for
+ * each issuer, NULL where there is none; without it they are the issuers' own.
+ */
 typedef struct {
     size_t                     n;
     const pu_issuer_t *const  *items;
+    const pu_keys_t *const    *keys;
 } pu_issuers_t;
 
 
@@ -38,7 +43,7 @@ typedef struct {
  */
 typedef struct {
     uint8_t   issuer[PU_FINGERPRINT_LEN];
-    uint8_t   key[PU_KEY_MARK_LEN];
+    uint8_t   key[PU_KEY_MARK_LEN];     /* zeros: the issuer was asked */
     int64_t   exp;                      /* seconds since 1970 */
     int64_t   nbf;                      /* or PU_TIME_NONE */
     int64_t   iat;                      /* or PU_TIME_NONE */
@@ -58,26 +63,39 @@ typedef struct {
 
 typedef struct {
     const pu_issuer_t  *issuer;         /* NULL until one is picked */
+    const pu_keys_t    *keys;           /* that issuer's in force, borrowed */
     pu_verified_t       verified;
     pu_str_t            display;        /* for a user made now */
     pu_str_t            jti;            /* data NULL: the token has none */
     unsigned            service:1;
+    unsigned            kid_unknown:1;  /* no key in force has its kid */
     json_t             *claims;         /* owned */
-    void               *memory;         /* owned; strings point here */
+    void               *memory;         /* owned; strings point here, ... */
+    void               *text;           /* ... verified.claims here */
 } pu_token_t;
 
+
+/* The keys of the issuer items[i] that are in force, or NULL. */
+const pu_keys_t *pu_issuers_keys(const pu_issuers_t *issuers, size_t i);
 
 /*
  * Verifies "text" as it came in the request.  The token's iss picks the
  * issuer; with a single issuer nothing of the payload is read before the
  * signature holds.  PU_OK fills "token", which the caller clears in every
  * case; "text" may go away afterwards.  "now" is seconds since 1970.
+ * PU_ISSUER_UNAVAILABLE: its keys have to be fetched first.
  * Leaves no OpenSSL error behind.
  */
 pu_reason_t pu_token_verify(pu_token_t *token, pu_str_t text,
     const pu_issuers_t *issuers, int64_t now);
 
 void pu_token_clear(pu_token_t *token);
+
+/*
+ * The last part of it, when "payload" is proven to be the picked issuer's and
+ * has been read into token->claims: every claim but iss.
+ */
+pu_reason_t pu_token_accept(pu_token_t *token, pu_str_t payload, int64_t now);
 
 /*
  * The first half of it: form, header, key and signature.  The payload is not
@@ -106,7 +124,10 @@ const pu_issuer_t *pu_token_in_force(const pu_verified_t *verified,
  */
 int64_t pu_token_claim(pu_str_t text, pu_str_t name, uint8_t *out);
 
-/* The same of claims that are JSON already: pu_verified_t's. */
+/*
+ * The same of claims that are JSON already, as pu_verified_t has them; "out"
+ * has room for claims.len.
+ */
 int64_t pu_claims_claim(pu_str_t claims, pu_str_t name, uint8_t *out);
 
 

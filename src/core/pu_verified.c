@@ -18,7 +18,7 @@ typedef struct {
     uint16_t  subject;
     uint16_t  roles;
     uint16_t  scopes;
-    uint16_t  claims;
+    uint32_t  claims;
 } __attribute__((packed)) pu_packed_t;
 
 #define PU_PACKED_CERT  1
@@ -75,6 +75,28 @@ pu_token_times(const pu_verified_t *verified, const pu_issuer_t *issuer,
 }
 
 
+const pu_keys_t *
+pu_issuers_keys(const pu_issuers_t *issuers, size_t i)
+{
+    return issuers->keys != NULL ? issuers->keys[i] : issuers->items[i]->keys;
+}
+
+
+/* A mark is a digest: none is all zeros. */
+static int
+pu_proof_in_force(const pu_verified_t *verified, const pu_issuer_t *issuer,
+    const pu_keys_t *keys)
+{
+    static const uint8_t  asked[PU_KEY_MARK_LEN];
+
+    if (memcmp(verified->key, asked, PU_KEY_MARK_LEN) == 0) {
+        return issuer->introspection.len != 0;
+    }
+
+    return pu_keys_marked(keys, verified->key) != NULL;
+}
+
+
 const pu_issuer_t *
 pu_token_in_force(const pu_verified_t *verified, const pu_issuers_t *issuers)
 {
@@ -87,7 +109,8 @@ pu_token_in_force(const pu_verified_t *verified, const pu_issuers_t *issuers)
         if (memcmp(issuer->fingerprint, verified->issuer, PU_FINGERPRINT_LEN)
             == 0)
         {
-            return pu_keys_marked(issuer->keys, verified->key) != NULL
+            return pu_proof_in_force(verified, issuer,
+                                     pu_issuers_keys(issuers, i))
                    ? issuer : NULL;
         }
     }
@@ -198,7 +221,7 @@ pu_packed_fits(const pu_verified_t *verified)
     return verified->subject.len <= UINT16_MAX
            && verified->roles.len <= UINT16_MAX
            && verified->scopes.len <= UINT16_MAX
-           && verified->claims.len <= UINT16_MAX;
+           && verified->claims.len <= UINT32_MAX;
 }
 
 
@@ -222,7 +245,7 @@ pu_verified_pack(const pu_verified_t *verified, uint8_t *out, size_t size)
     packed.subject = (uint16_t) verified->subject.len;
     packed.roles = (uint16_t) verified->roles.len;
     packed.scopes = (uint16_t) verified->scopes.len;
-    packed.claims = (uint16_t) verified->claims.len;
+    packed.claims = (uint32_t) verified->claims.len;
 
     pu_buf_init(&b, out, size);
     pu_buf_put(&b, &packed, sizeof(packed));

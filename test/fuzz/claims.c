@@ -77,7 +77,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const pu_issuer_t   *items[1];
 
     items[0] = fuzz_issuer();
-    issuers = (pu_issuers_t) { 1, items };
+    issuers = (pu_issuers_t) { 1, items, NULL };
     text = fuzz_token(PU_STR("{\"alg\":\"HS256\"}"),
                       (pu_str_t) { size, data });
 

@@ -32,7 +32,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     pu_jws_clear(&jws);
 
-    for (issuers = (pu_issuers_t) { 0, items }; issuers.n <= 2; issuers.n++) {
+    issuers = (pu_issuers_t) { 0, items, NULL };
+
+    for ( /* void */ ; issuers.n <= 2; issuers.n++) {
         reason = pu_token_verify(&token, text, &issuers, FUZZ_NOW);
         FUZZ_HOLDS(reason != PU_INTERNAL && reason < PU_REASON_COUNT);
         FUZZ_HOLDS(reason != PU_OK || issuers.n != 0);

@@ -77,7 +77,7 @@ holds_verified(const uint8_t *data, size_t size)
     FUZZ_HOLDS(fuzz_within(verified.claims, data, size));
 
     items[0] = fuzz_issuer();
-    issuers = (pu_issuers_t) { 1, items };
+    issuers = (pu_issuers_t) { 1, items, NULL };
 
     (void) pu_token_times(&verified, items[0], FUZZ_NOW);
     (void) pu_token_in_force(&verified, &issuers);

@@ -28,7 +28,7 @@ verify_at(const char *lines, const char *payload, int64_t now)
     pkey = mint_key(PU_ES256);
     issuer = mint_issuer(mint_keys(mint_jwk(pkey, NULL), NULL), lines);
     items[0] = issuer;
-    issuers = (pu_issuers_t) { 1, items };
+    issuers = (pu_issuers_t) { 1, items, NULL };
 
     text = mint_token(pkey, PU_ES256, NULL, payload);
     reason = pu_token_verify(&token, pu_str(text), &issuers, now);

@@ -18,7 +18,7 @@ a_good_token_says_who_it_is(void)
 
     world_open(&world, "role_map admins admin;default_role member");
     items[0] = world.issuer;
-    issuers = (pu_issuers_t) { 1, items };
+    issuers = (pu_issuers_t) { 1, items, NULL };
 
     text = mint_token(world.pkey, PU_ES256,
                       "{\"alg\":\"ES256\",\"kid\":\"k1\",\"typ\":\"at+jwt\"}",
@@ -346,7 +346,7 @@ verify_among(const pu_issuer_t *const *items, size_t n, const char *text,
     pu_reason_t   reason;
     pu_issuers_t  issuers;
 
-    issuers = (pu_issuers_t) { n, items };
+    issuers = (pu_issuers_t) { n, items, NULL };
     reason = pu_token_verify(&token, pu_str(text), &issuers, MINT_NOW);
     *picked = token.issuer;
     pu_token_clear(&token);
@@ -393,6 +393,82 @@ of_several_issuers_iss_picks_one_and_its_keys_alone_count(void)
 
     world_close(&a);
     world_close(&b);
+}
+
+
+/* A token of "kid" with these keys in force for its issuer. */
+static pu_reason_t
+verify_with(const world_t *world, const pu_keys_t *keys, const char *kid,
+    int *unknown)
+{
+    char                *text, header[64];
+    pu_token_t           token;
+    pu_reason_t          reason;
+    pu_issuers_t         issuers;
+    const pu_issuer_t   *items[1];
+
+    snprintf(header, sizeof(header), "{\"alg\":\"ES256\"%s%s%s}",
+             *kid ? ",\"kid\":\"" : "", kid, *kid ? "\"" : "");
+
+    items[0] = world->issuer;
+    issuers = (pu_issuers_t) { 1, items, &keys };
+    text = mint_token(world->pkey, PU_ES256, header, MINT_CLAIMS);
+    reason = pu_token_verify(&token, pu_str(text), &issuers, MINT_NOW);
+    *unknown = token.kid_unknown;
+
+    CHECK(reason != PU_OK
+          || pu_token_in_force(&token.verified, &issuers) == items[0]);
+
+    pu_token_clear(&token);
+    free(text);
+
+    return reason;
+}
+
+
+static void
+keys_in_force_stand_in_for_the_issuers_own(void)
+{
+    int         unknown;
+    world_t     world, other;
+    pu_keys_t  *keys;
+
+    world_open(&world, NULL);
+    world_open(&other, NULL);
+    keys = mint_keys(mint_jwk(world.pkey, "{\"kid\":\"new\"}"), NULL);
+
+    CHECK_INT(verify_with(&world, world.issuer->keys, "k1", &unknown),
+              PU_OK);
+    CHECK_INT(verify_with(&world, keys, "new", &unknown), PU_OK);
+    CHECK(!unknown);
+    CHECK_INT(verify_with(&world, keys, "", &unknown), PU_OK);
+
+    CHECK_INT(verify_with(&world, keys, "k1", &unknown),
+              PU_TOKEN_KEY_UNKNOWN);
+    CHECK(unknown);
+    CHECK_INT(verify_with(&world, NULL, "k1", &unknown),
+              PU_TOKEN_KEY_UNKNOWN);
+    CHECK(unknown);
+    CHECK_INT(verify_with(&world, NULL, "", &unknown), PU_TOKEN_KEY_UNKNOWN);
+    CHECK(!unknown);
+
+    /* its name is known, its signature is not: no reason to ask again */
+
+    CHECK_INT(verify_with(&other, keys, "new", &unknown),
+              PU_TOKEN_SIGNATURE);
+    CHECK(!unknown);
+
+    /* keys that have to come first are no reason to refuse anybody */
+
+    world.issuer->fetched = 1;
+    CHECK_INT(verify_with(&world, NULL, "k1", &unknown),
+              PU_ISSUER_UNAVAILABLE);
+    CHECK(!unknown);
+    CHECK_INT(verify_with(&world, keys, "new", &unknown), PU_OK);
+
+    pu_keys_free(keys);
+    world_close(&world);
+    world_close(&other);
 }
 
 
@@ -538,6 +614,7 @@ static const unit_test_t  tests[] = {
     UNIT(a_payload_is_a_strict_json_object),
     UNIT(a_payload_nests_16_deep_and_has_256_members),
     UNIT(of_several_issuers_iss_picks_one_and_its_keys_alone_count),
+    UNIT(keys_in_force_stand_in_for_the_issuers_own),
     UNIT(of_several_issuers_an_unknown_iss_picks_none),
     UNIT(with_one_issuer_a_bad_signature_hides_the_payload),
     UNIT(the_signature_alone_does_not_read_the_payload),

@@ -44,7 +44,7 @@ world_verify_bytes(const pu_issuer_t *issuer, pu_str_t text)
     text.data = copy;
 
     items[0] = issuer;
-    issuers = (pu_issuers_t) { 1, items };
+    issuers = (pu_issuers_t) { 1, items, NULL };
     reason = pu_token_verify(&token, text, &issuers, MINT_NOW);
 
     if (ERR_peek_error() != 0 || (reason == PU_OK && token.claims == NULL)) {
