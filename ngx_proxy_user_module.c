@@ -8,6 +8,7 @@
 
 #include "ngx_proxy_user.h"
 #include "ngx_proxy_user_access.h"
+#include "ngx_proxy_user_assertion.h"
 #include "ngx_proxy_user_audit.h"
 #include "ngx_proxy_user_conf.h"
 #include "ngx_proxy_user_store.h"
@@ -108,6 +109,20 @@ static ngx_command_t  ngx_proxy_user_commands[] = {
     { ngx_string("proxy_user_strip"),
       NGX_PROXY_USER_ANYWHERE|NGX_CONF_1MORE,
       ngx_proxy_user_strip_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("proxy_user_assertion"),
+      NGX_PROXY_USER_ANYWHERE|NGX_CONF_1MORE,
+      ngx_proxy_user_assertion_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("proxy_user_jwks"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_proxy_user_jwks_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -260,6 +275,14 @@ ngx_proxy_user_init_process(ngx_cycle_t *cycle)
     mcf->store = ngx_proxy_user_store_open(cycle, mcf);
     mcf->hash = pu_hash_new();
 
+    if (mcf->asserted) {
+        mcf->assertions = ngx_proxy_user_assertions_open(cycle->log);
+
+        if (mcf->assertions == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     return mcf->store && mcf->hash ? NGX_OK : NGX_ERROR;
 }
 
@@ -287,6 +310,11 @@ ngx_proxy_user_close(void *data)
     if (mcf->store) {
         ngx_proxy_user_store_close(mcf->store);
         mcf->store = NULL;
+    }
+
+    if (mcf->assertions) {
+        ngx_proxy_user_assertions_close(mcf->assertions);
+        mcf->assertions = NULL;
     }
 
     pu_hash_free(mcf->hash);

@@ -24,6 +24,8 @@ typedef struct ngx_proxy_user_zone_s        ngx_proxy_user_zone_t;
 typedef struct ngx_proxy_user_store_s       ngx_proxy_user_store_t;
 typedef struct ngx_proxy_user_redis_conf_s  ngx_proxy_user_redis_conf_t;
 typedef struct ngx_proxy_user_audit_s       ngx_proxy_user_audit_t;
+typedef struct ngx_proxy_user_assertion_s   ngx_proxy_user_assertion_t;
+typedef struct ngx_proxy_user_assertions_s  ngx_proxy_user_assertions_t;
 
 
 #define NGX_PROXY_USER_OFF       0
@@ -61,6 +63,8 @@ typedef struct {
     pu_hash_t                       *hash;        /* set in a worker */
     ngx_int_t                        request_id;  /* variable index */
     ngx_uint_t                       files;       /* audit, to be reopened */
+    ngx_array_t                     *asserted;    /* ..._asserted_t, or NULL */
+    ngx_proxy_user_assertions_t     *assertions;  /* set in a worker */
 } ngx_proxy_user_main_conf_t;
 
 
@@ -77,6 +81,7 @@ typedef struct {
     ngx_uint_t                       on_unknown;
     ngx_array_t                     *strip;       /* ngx_str_t; empty: off */
     ngx_proxy_user_audit_t          *audit;       /* NULL: off */
+    ngx_proxy_user_assertion_t      *assertion;   /* NULL: none */
 } ngx_proxy_user_loc_conf_t;
 
 

@@ -553,7 +553,6 @@ ngx_proxy_user_access_grants(ngx_http_request_t *r,
 {
     size_t                             size;
     u_char                            *p;
-    int64_t                            until;
     pu_buf_t                           b;
     const ngx_proxy_user_main_conf_t  *mcf;
 
@@ -561,6 +560,7 @@ ngx_proxy_user_access_grants(ngx_http_request_t *r,
 
     id->last.roles = id->verified.roles;
     id->last.scopes = id->verified.scopes;
+    id->last.until = INT64_MAX;
 
     if (id->user.roles.len) {
         size = id->user.roles.len + id->verified.roles.len + 1;
@@ -572,7 +572,7 @@ ngx_proxy_user_access_grants(ngx_http_request_t *r,
 
         pu_buf_init(&b, p, size);
         pu_user_roles(&b, &id->user, id->verified.roles, &mcf->profiles,
-                      ngx_time(), &until);
+                      ngx_time(), &id->last.until);
         id->last.roles = pu_buf_written(&b);
 
         if (b.full) {

@@ -7,6 +7,7 @@
  */
 
 #include "ngx_proxy_user_conf.h"
+#include "ngx_proxy_user_assertion.h"
 #include "ngx_proxy_user_redis.h"
 #include "ngx_proxy_user_zone.h"
 
@@ -134,6 +135,7 @@ ngx_proxy_user_create_loc_conf(ngx_conf_t *cf)
     conf->on_unknown = NGX_CONF_UNSET_UINT;
     conf->strip = NGX_CONF_UNSET_PTR;
     conf->audit = NGX_CONF_UNSET_PTR;
+    conf->assertion = NGX_CONF_UNSET_PTR;
 
     return conf;
 }
@@ -166,6 +168,7 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->sources, prev->sources, NULL);
     ngx_conf_merge_ptr_value(conf->strip, prev->strip, NULL);
     ngx_conf_merge_ptr_value(conf->audit, prev->audit, NULL);
+    ngx_conf_merge_ptr_value(conf->assertion, prev->assertion, NULL);
 
     if (conf->realm.data == NULL) {
         conf->realm = prev->realm;
@@ -174,7 +177,8 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (ngx_proxy_user_merge_policy(cf, conf, &mcf->profiles) != NGX_OK
         || ngx_proxy_user_merge_sources(cf, conf) != NGX_OK
         || ngx_proxy_user_merge_strip(cf, conf) != NGX_OK
-        || ngx_proxy_user_merge_realm(cf, conf) != NGX_OK)
+        || ngx_proxy_user_merge_realm(cf, conf) != NGX_OK
+        || ngx_proxy_user_assertion_merge(cf, conf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }

@@ -28,8 +28,11 @@ typedef struct {
     const pu_rule_t                  *rule;     /* NULL: no line decided */
     pu_str_t                          roles;    /* in force, sets */
     pu_str_t                          scopes;
+    int64_t                           until;    /* a role in force ends */
     const ngx_proxy_user_loc_conf_t  *conf;
     ngx_str_t                         location;
+    const ngx_proxy_user_assertion_t *asserter; /* of the next, or NULL */
+    pu_str_t                          assertion;
 } ngx_proxy_user_decision_t;
 
 
@@ -56,6 +59,7 @@ struct ngx_proxy_user_identity_s {
     /* the credential */
     ngx_proxy_user_source_t           source;
     ngx_str_t                         token;
+    u_char                            digest[PU_SHA256_LEN];    /* of it */
     unsigned                          anonymous:1;  /* none, none needed */
     unsigned                          dpop:1;   /* by that scheme */
     unsigned                          judged:1; /* "proof" is about it */

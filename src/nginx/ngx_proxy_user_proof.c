@@ -26,7 +26,6 @@ static ngx_int_t ngx_proxy_user_proof_describe(ngx_http_request_t *r,
 void
 ngx_proxy_user_prove(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
 {
-    u_char                             digest[PU_SHA256_LEN];
     pu_str_t                           text;
     const ngx_proxy_user_main_conf_t  *mcf;
 
@@ -44,14 +43,14 @@ ngx_proxy_user_prove(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
         return;
     }
 
-    if (mcf->hash == NULL || !pu_hash_sha256(mcf->hash, digest, &text, 1)) {
+    if (mcf->hash == NULL || !pu_hash_sha256(mcf->hash, id->digest, &text, 1)) {
         return;
     }
 
-    id->proof = ngx_proxy_user_proof_cached(r, id, digest);
+    id->proof = ngx_proxy_user_proof_cached(r, id, id->digest);
 
     if (id->token_cache == NGX_PROXY_USER_CACHE_MISS) {
-        id->proof = ngx_proxy_user_proof_verify(r, id, digest);
+        id->proof = ngx_proxy_user_proof_verify(r, id, id->digest);
     }
 
     /* no proof of possession is asked for here: nobody can have brought it */

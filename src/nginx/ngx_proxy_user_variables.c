@@ -8,6 +8,7 @@
  */
 
 #include "ngx_proxy_user_variables.h"
+#include "ngx_proxy_user_assertion.h"
 #include "ngx_proxy_user_identity.h"
 
 
@@ -37,6 +38,8 @@ typedef enum {
 static ngx_int_t ngx_proxy_user_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_proxy_user_variable_claim(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_proxy_user_variable_assertion(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static pu_str_t ngx_proxy_user_variable_identity(
     const ngx_proxy_user_identity_t *id, ngx_uint_t which);
@@ -68,6 +71,9 @@ static const ngx_http_variable_t  ngx_proxy_user_vars[] = {
     NGX_PROXY_USER_VAR("cache", CACHE),
     NGX_PROXY_USER_VAR("token_cache", TOKEN_CACHE),
     NGX_PROXY_USER_VAR("time", TIME),
+
+    { ngx_string("proxy_user_assertion"), NULL,
+      ngx_proxy_user_variable_assertion, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string(NGX_PROXY_USER_CLAIM), NULL, ngx_proxy_user_variable_claim,
       0, NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
@@ -319,6 +325,29 @@ ngx_proxy_user_variable_claim(ngx_http_request_t *r,
         if (len > 0) {
             value = (pu_str_t) { len, p };
         }
+    }
+
+    ngx_proxy_user_variable_set(v, value);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_proxy_user_variable_assertion(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    pu_str_t                    value;
+    ngx_proxy_user_identity_t  *id;
+
+    value = PU_STR("");
+
+    id = ngx_proxy_user_identity_find(r);
+
+    if (id && ngx_proxy_user_identity_shown(id)
+        && ngx_proxy_user_assertion(r, id, &value) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     ngx_proxy_user_variable_set(v, value);
