@@ -68,9 +68,9 @@ pu_reason_text(pu_reason_t reason)
 
 
 pu_str_t
-pu_reason_title(pu_reason_t reason)
+pu_status_title(int status)
 {
-    switch (pu_reason_status(reason)) {
+    switch (status) {
 
     case 200:
         return PU_STR("OK");

@@ -105,8 +105,8 @@ pu_str_t pu_reason_word(pu_reason_t reason);
 int pu_reason_status(pu_reason_t reason);
 pu_challenge_t pu_reason_challenge(pu_reason_t reason);
 
-/* The status in words (RFC 9110 section 15), for RFC 9457's "title". */
-pu_str_t pu_reason_title(pu_reason_t reason);
+/* A status in words (RFC 9110 section 15), for RFC 9457's "title". */
+pu_str_t pu_status_title(int status);
 
 /* For error_description (RFC 6750 section 3): fixed text, maybe empty. */
 pu_str_t pu_reason_text(pu_reason_t reason);

@@ -35,6 +35,9 @@ typedef struct ngx_proxy_user_assertions_s  ngx_proxy_user_assertions_t;
 #define NGX_PROXY_USER_STALE     0
 #define NGX_PROXY_USER_CLOSED    1
 
+#define NGX_PROXY_USER_ENFORCE   0
+#define NGX_PROXY_USER_REPORT    1
+
 
 typedef enum {
     NGX_PROXY_USER_BEARER = 0,
@@ -49,6 +52,14 @@ typedef struct {
     ngx_proxy_user_place_e           place;
     ngx_str_t                        name;        /* as the client sends it */
 } ngx_proxy_user_source_t;
+
+
+/* one line of proxy_user_require */
+typedef struct {
+    ngx_array_t                      values;      /* ngx_http_complex_value_t */
+    ngx_int_t                        status;      /* when one is empty */
+    pu_rule_t                        rule;        /* only where it is */
+} ngx_proxy_user_require_t;
 
 
 typedef struct {
@@ -73,6 +84,9 @@ typedef struct {
     ngx_array_t                     *roles;       /* pu_rule_t */
     ngx_array_t                     *scopes;      /* pu_rule_t */
     pu_policy_t                      policy;
+    ngx_array_t                     *requires;    /* ..._require_t */
+    ngx_uint_t                       mode;
+    ngx_uint_t                       preflight;
     ngx_array_t                     *accept;      /* ngx_str_t, then ... */
     ngx_array_t                     *accepted;    /* const pu_issuer_t * */
     ngx_array_t                     *sources;     /* ..._source_t */

@@ -11,6 +11,7 @@
 #include "ngx_proxy_user_access.h"
 #include "ngx_proxy_user_credential.h"
 #include "ngx_proxy_user_identity.h"
+#include "ngx_proxy_user_judge.h"
 #include "ngx_proxy_user_proof.h"
 #include "ngx_proxy_user_respond.h"
 #include "ngx_proxy_user_strip.h"
@@ -52,8 +53,7 @@ static void ngx_proxy_user_access_wake(void *data,
 static ngx_int_t ngx_proxy_user_access_wait(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id);
 static void ngx_proxy_user_access_resume(ngx_proxy_user_identity_t *id);
-static ngx_int_t ngx_proxy_user_access_grants(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id);
+static ngx_uint_t ngx_proxy_user_access_preflight(ngx_http_request_t *r);
 static ngx_int_t ngx_proxy_user_access_refuse(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, pu_reason_t reason);
 static void ngx_proxy_user_access_decide(ngx_proxy_user_identity_t *id,
@@ -112,6 +112,7 @@ ngx_proxy_user_precontent_handler(ngx_http_request_t *r)
 
     if (r != r->main
         && conf->enable == NGX_PROXY_USER_ON
+        && conf->mode == NGX_PROXY_USER_ENFORCE
         && (id == NULL || id->last.verdict != NGX_PROXY_USER_ALLOW))
     {
         log = ngx_proxy_user_identity_log(r);
@@ -168,6 +169,12 @@ ngx_proxy_user_access_handler(ngx_http_request_t *r)
 
     ngx_memzero(&id->last, sizeof(ngx_proxy_user_decision_t));
     id->last.conf = conf;
+
+    if (conf->preflight && ngx_proxy_user_access_preflight(r)) {
+        ngx_proxy_user_access_decide(id, NGX_PROXY_USER_PREFLIGHT,
+                                     PU_PREFLIGHT);
+        return NGX_DECLINED;
+    }
 
     return ngx_proxy_user_access_run(r, id, conf);
 }
@@ -313,26 +320,14 @@ ngx_proxy_user_access_judge(ngx_http_request_t *r,
 {
     pu_reason_t  reason;
 
-    if (!id->anonymous) {
+    reason = ngx_proxy_user_judge(r, id, conf,
+                                  ngx_proxy_user_str(&r->method_name));
 
-        if (ngx_proxy_user_access_grants(r, id) != NGX_OK) {
-            return PU_INTERNAL;
-        }
-
-        reason = pu_user_judge(&id->user, id->verified.iat, ngx_time());
-
-        if (reason != PU_OK) {
-            return reason;
-        }
+    if (reason == PU_OK) {
+        reason = ngx_proxy_user_judge_require(r, id, conf);
     }
 
-    /* without a credential the lines hold all the same */
-
-    reason = pu_policy_decide(&conf->policy, id->last.roles, id->last.scopes,
-                              pu_method(ngx_proxy_user_str(&r->method_name)),
-                              &id->last.rule);
-
-    return reason != PU_OK && id->anonymous ? PU_NO_CREDENTIAL : reason;
+    return reason;
 }
 
 
@@ -545,55 +540,48 @@ ngx_proxy_user_access_resume(ngx_proxy_user_identity_t *id)
 }
 
 
-/* The roles and scopes in force now: grants end, tokens differ. */
+/*
+ * A browser's question before a request to another origin (Fetch standard, "a
+ * CORS-preflight request"): it never has a credential.
+ */
 
-static ngx_int_t
-ngx_proxy_user_access_grants(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id)
+static ngx_uint_t
+ngx_proxy_user_access_preflight(ngx_http_request_t *r)
 {
-    size_t                             size;
-    u_char                            *p;
-    pu_buf_t                           b;
-    const ngx_proxy_user_main_conf_t  *mcf;
+    ngx_uint_t        i, k, seen;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
 
-    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
+    static const ngx_str_t  names[] = {
+        ngx_string("Origin"),
+        ngx_string("Access-Control-Request-Method")
+    };
 
-    id->last.roles = id->verified.roles;
-    id->last.scopes = id->verified.scopes;
-    id->last.until = INT64_MAX;
+    if (r->method != NGX_HTTP_OPTIONS) {
+        return 0;
+    }
 
-    if (id->user.roles.len) {
-        size = id->user.roles.len + id->verified.roles.len + 1;
+    seen = 0;
 
-        p = ngx_pnalloc(r->pool, size);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
 
-        pu_buf_init(&b, p, size);
-        pu_user_roles(&b, &id->user, id->verified.roles, &mcf->profiles,
-                      ngx_time(), &id->last.until);
-        id->last.roles = pu_buf_written(&b);
+        for (i = 0; i < part->nelts; i++) {
+            for (k = 0; k < 2; k++) {
 
-        if (b.full) {
-            return NGX_ERROR;
+                if (h[i].value.len
+                    && h[i].key.len == names[k].len
+                    && ngx_strncasecmp(h[i].key.data, names[k].data,
+                                       names[k].len)
+                       == 0)
+                {
+                    seen |= 1 << k;
+                }
+            }
         }
     }
 
-    if (id->user.scopes.data) {
-        size = id->verified.scopes.len + 1;
-
-        p = ngx_pnalloc(r->pool, size);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        pu_buf_init(&b, p, size);
-        pu_user_scopes(&b, &id->user, id->verified.scopes);
-        id->last.scopes = pu_buf_written(&b);
-    }
-
-    return NGX_OK;
+    return seen == 3;
 }
 
 
@@ -603,13 +591,15 @@ ngx_proxy_user_access_refuse(ngx_http_request_t *r,
 {
     pu_str_t    word;
     ngx_log_t   log;
-    ngx_uint_t  level;
+    ngx_uint_t  level, report;
 
     ngx_proxy_user_access_decide(id,
                                  pu_reason_status(reason) >= 500
                                  ? NGX_PROXY_USER_UNKNOWN
                                  : NGX_PROXY_USER_DENY,
                                  reason);
+
+    report = (id->last.conf->mode == NGX_PROXY_USER_REPORT);
 
     /* a client's fault is no error of the server: who looks finds it */
 
@@ -618,8 +608,14 @@ ngx_proxy_user_access_refuse(ngx_http_request_t *r,
 
     level = (reason == PU_INTERNAL) ? NGX_LOG_ERR : NGX_LOG_INFO;
 
-    ngx_log_error(level, &log, 0, "proxy_user: refused: %*s, client: %V",
-                  word.len, word.data, &r->connection->addr_text);
+    ngx_log_error(level, &log, 0, "proxy_user: %s: %*s, client: %V",
+                  report ? "would be refused" : "refused", word.len,
+                  word.data, &r->connection->addr_text);
+
+    if (report) {
+        id->hidden = 1;
+        return NGX_DECLINED;
+    }
 
     return ngx_proxy_user_respond(r, id);
 }

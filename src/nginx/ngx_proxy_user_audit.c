@@ -469,6 +469,10 @@ ngx_proxy_user_audit_what(pu_buf_t *b, ngx_http_request_t *r,
                                   (pu_str_t) { v->len, v->data });
     }
 
+    if (decision->conf->mode == NGX_PROXY_USER_REPORT) {
+        ngx_proxy_user_audit_text(b, "mode", PU_STR("report"));
+    }
+
     status = r->err_status ? r->err_status : r->headers_out.status;
     ngx_proxy_user_audit_decimal(b, "status", status, 0);
 

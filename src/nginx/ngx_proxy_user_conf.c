@@ -130,6 +130,9 @@ ngx_proxy_user_create_loc_conf(ngx_conf_t *cf)
     conf->enable = NGX_CONF_UNSET_UINT;
     conf->roles = NGX_CONF_UNSET_PTR;
     conf->scopes = NGX_CONF_UNSET_PTR;
+    conf->requires = NGX_CONF_UNSET_PTR;
+    conf->mode = NGX_CONF_UNSET_UINT;
+    conf->preflight = NGX_CONF_UNSET_UINT;
     conf->accept = NGX_CONF_UNSET_PTR;
     conf->sources = NGX_CONF_UNSET_PTR;
     conf->on_unknown = NGX_CONF_UNSET_UINT;
@@ -156,7 +159,8 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     own = conf->roles != NGX_CONF_UNSET_PTR
-          || conf->scopes != NGX_CONF_UNSET_PTR;
+          || conf->scopes != NGX_CONF_UNSET_PTR
+          || conf->requires != NGX_CONF_UNSET_PTR;
 
     ngx_conf_merge_uint_value(conf->enable, prev->enable,
                               NGX_PROXY_USER_OFF);
@@ -164,6 +168,10 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_PROXY_USER_STALE);
     ngx_conf_merge_ptr_value(conf->roles, prev->roles, NULL);
     ngx_conf_merge_ptr_value(conf->scopes, prev->scopes, NULL);
+    ngx_conf_merge_ptr_value(conf->requires, prev->requires, NULL);
+    ngx_conf_merge_uint_value(conf->mode, prev->mode,
+                              NGX_PROXY_USER_ENFORCE);
+    ngx_conf_merge_uint_value(conf->preflight, prev->preflight, 0);
     ngx_conf_merge_ptr_value(conf->accept, prev->accept, NULL);
     ngx_conf_merge_ptr_value(conf->sources, prev->sources, NULL);
     ngx_conf_merge_ptr_value(conf->strip, prev->strip, NULL);
@@ -201,9 +209,10 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->enable == NGX_PROXY_USER_OFF && own) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "location \"%V\" has \"proxy_user_role\" or "
-                           "\"proxy_user_scope\" but \"proxy_user\" is off "
-                           "there: everybody is let in", &clcf->name);
+                           "location \"%V\" has \"proxy_user_role\", "
+                           "\"proxy_user_scope\" or \"proxy_user_require\" "
+                           "but \"proxy_user\" is off there: everybody is "
+                           "let in", &clcf->name);
     }
 
     if (conf->enable == NGX_PROXY_USER_ON && ngx_proxy_user_returns(cf)) {

@@ -31,6 +31,8 @@ char *ngx_proxy_user_enum_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_proxy_user_rule_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_proxy_user_require_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_proxy_user_accept_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_proxy_user_credential_directive(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -53,9 +55,11 @@ ngx_int_t ngx_proxy_user_profiles_init(ngx_conf_t *cf,
 ngx_int_t ngx_proxy_user_merge_policy(ngx_conf_t *cf,
     ngx_proxy_user_loc_conf_t *conf, const pu_profiles_t *profiles);
 
-/* words of proxy_user and proxy_user_on_unknown */
+/* words of the directives that take one of a few */
 extern ngx_conf_enum_t  ngx_proxy_user_enable[];
 extern ngx_conf_enum_t  ngx_proxy_user_on_unknown[];
+extern ngx_conf_enum_t  ngx_proxy_user_mode[];
+extern ngx_conf_enum_t  ngx_proxy_user_preflight[];
 
 
 #endif /* NGX_PROXY_USER_CONF_H */

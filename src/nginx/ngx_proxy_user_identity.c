@@ -200,7 +200,7 @@ pu_str_t
 ngx_proxy_user_verdict_word(ngx_proxy_user_verdict_e verdict)
 {
     static const char *const  words[] = {
-        "", "allow", "deny", "unknown", "anonymous"
+        "", "allow", "deny", "unknown", "anonymous", "preflight"
     };
 
     return pu_str(words[verdict]);

@@ -18,13 +18,15 @@ typedef enum {
     NGX_PROXY_USER_ALLOW,
     NGX_PROXY_USER_DENY,
     NGX_PROXY_USER_UNKNOWN,
-    NGX_PROXY_USER_ANONYMOUS
+    NGX_PROXY_USER_ANONYMOUS,
+    NGX_PROXY_USER_PREFLIGHT
 } ngx_proxy_user_verdict_e;
 
 
 typedef struct {
     ngx_proxy_user_verdict_e          verdict;
     pu_reason_t                       reason;
+    ngx_int_t                         status;   /* if not the reason's own */
     const pu_rule_t                  *rule;     /* NULL: no line decided */
     pu_str_t                          roles;    /* in force, sets */
     pu_str_t                          scopes;

@@ -10,6 +10,22 @@
 static char *ngx_proxy_user_profile_line(ngx_conf_t *cf,
     ngx_command_t *dummy, void *conf);
 static void ngx_proxy_user_profile_warn(void *data, const char *sentence);
+static char *ngx_proxy_user_require_word(ngx_conf_t *cf, ngx_str_t *word,
+    ngx_proxy_user_require_t *require);
+
+
+ngx_conf_enum_t  ngx_proxy_user_mode[] = {
+    { ngx_string("enforce"), NGX_PROXY_USER_ENFORCE },
+    { ngx_string("report"), NGX_PROXY_USER_REPORT },
+    { ngx_null_string, 0 }
+};
+
+
+ngx_conf_enum_t  ngx_proxy_user_preflight[] = {
+    { ngx_string("on"), 1 },
+    { ngx_string("off"), 0 },
+    { ngx_null_string, 0 }
+};
 
 
 char *
@@ -151,4 +167,118 @@ ngx_proxy_user_merge_policy(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf,
     }
 
     return NGX_OK;
+}
+
+
+char *
+ngx_proxy_user_require_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_proxy_user_loc_conf_t *lcf = conf;
+
+    ngx_str_t                 *words;
+    ngx_uint_t                 i;
+    ngx_proxy_user_require_t  *require;
+
+    if (lcf->requires == NGX_CONF_UNSET_PTR) {
+        lcf->requires = ngx_array_create(cf->pool, 2,
+                                         sizeof(ngx_proxy_user_require_t));
+        if (lcf->requires == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    require = ngx_array_push(lcf->requires);
+    if (require == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(require, sizeof(ngx_proxy_user_require_t));
+
+    if (ngx_array_init(&require->values, cf->pool, cf->args->nelts - 1,
+                       sizeof(ngx_http_complex_value_t))
+        != NGX_OK
+        || ngx_proxy_user_where(cf, &require->rule.where) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    words = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (i + 1 == cf->args->nelts
+            && ngx_strncmp(words[i].data, "error=", 6) == 0)
+        {
+            break;
+        }
+
+        if (ngx_proxy_user_require_word(cf, &words[i], require)
+            != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    require->status = NGX_HTTP_FORBIDDEN;
+
+    if (i < cf->args->nelts
+        && ngx_strcmp(words[i].data, "error=401") == 0)
+    {
+        require->status = NGX_HTTP_UNAUTHORIZED;
+
+    } else if (i < cf->args->nelts
+               && ngx_strcmp(words[i].data, "error=403") != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"proxy_user_require\" has the value \"%V\", "
+                           "allowed are error=401 and error=403", &words[i]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (require->values.nelts == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"proxy_user_require\" names no value: first one "
+                           "or more with a variable, then error=401 or "
+                           "error=403");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* What has no variable in it would be true, or false, for everybody. */
+
+static char *
+ngx_proxy_user_require_word(ngx_conf_t *cf, ngx_str_t *word,
+    ngx_proxy_user_require_t *require)
+{
+    ngx_http_complex_value_t          *value;
+    ngx_http_compile_complex_value_t   ccv;
+
+    value = ngx_array_push(&require->values);
+    if (value == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = word;
+    ccv.complex_value = value;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (value->lengths == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"proxy_user_require\" has the value \"%V\", "
+                           "allowed are values with a variable, then "
+                           "error=401 or error=403", word);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }

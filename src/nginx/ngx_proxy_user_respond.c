@@ -16,6 +16,8 @@
 #define NGX_PROXY_USER_PROBLEM_MAX  512
 
 
+static ngx_int_t ngx_proxy_user_respond_status(
+    const ngx_proxy_user_identity_t *id);
 static ngx_int_t ngx_proxy_user_respond_challenge(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id);
 static ngx_int_t ngx_proxy_user_respond_header(ngx_http_request_t *r,
@@ -75,9 +77,9 @@ ngx_module_t  ngx_proxy_user_filter_module = {
 ngx_int_t
 ngx_proxy_user_respond(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
 {
-    int  status;
+    ngx_int_t  status;
 
-    status = pu_reason_status(id->last.reason);
+    status = ngx_proxy_user_respond_status(id);
 
     if (ngx_proxy_user_respond_challenge(r, id) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -121,6 +123,14 @@ ngx_proxy_user_respond_withdraw(ngx_http_request_t *r,
 
 
 static ngx_int_t
+ngx_proxy_user_respond_status(const ngx_proxy_user_identity_t *id)
+{
+    return id->last.status ? id->last.status
+                           : pu_reason_status(id->last.reason);
+}
+
+
+static ngx_int_t
 ngx_proxy_user_respond_challenge(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id)
 {
@@ -133,6 +143,14 @@ ngx_proxy_user_respond_challenge(ngx_http_request_t *r,
 
     conf = id->last.conf;
     kind = pu_reason_challenge(id->last.reason);
+
+    /* RFC 9110 section 15.5.2: there is one in every 401 */
+
+    if (kind == PU_CHALLENGE_NONE
+        && id->last.status == NGX_HTTP_UNAUTHORIZED)
+    {
+        kind = PU_CHALLENGE_BARE;
+    }
 
     /* an earlier location of the same request may have left one */
 
@@ -302,11 +320,11 @@ ngx_proxy_user_respond_problem(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    status = pu_reason_status(id->last.reason);
+    status = ngx_proxy_user_respond_status(id);
 
     pu_buf_init(&b, memory, NGX_PROXY_USER_PROBLEM_MAX);
     pu_buf_text(&b, "{\"type\":\"about:blank\",\"title\":");
-    pu_json_quote(&b, pu_reason_title(id->last.reason));
+    pu_json_quote(&b, pu_status_title(status));
     pu_buf_text(&b, ",\"status\":");
     pu_buf_int(&b, status);
     pu_buf_text(&b, ",\"reason\":");
