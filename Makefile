@@ -254,6 +254,12 @@ bench:  ## side by side with the module off; what a hanging Redis costs
 	@$(MAKE) --no-print-directory all
 	@bench/run
 
+.PHONY: package
+package:  ## the Debian package, tried in a fresh root of the same Debian
+	@tools/install-deps build package
+	@tools/build-package
+	@tools/check-package build/package/libnginx-mod-http-proxy-user_*.deb
+
 
 # for people
 
