@@ -15,6 +15,7 @@ package Bench;
 #                                    { requests, seconds, p99 (ms), refused,
 #                                    broken }
 #   my $it = start_load($nginx, '/x', $token, seconds => 20); end_load($it)
+#                                    \@tokens: one after the other
 #   pin($pid, 'gate'); cpu_ns($pid)
 #   my $c = connection($nginx); my ($status, $ms, $text) = fetch($c, '/')
 #   my @pair = abba(10, $a, $b)      code refs that return numbers
@@ -288,12 +289,36 @@ done = function(summary, latency)
 end
 LUA
 
+# Each token of a file in turn, its request made beforehand.
+my $lua_tokens = <<'LUA';
+local requests, n = {}, 0
+init = function(args)
+    for line in io.lines(args[1]) do
+        requests[#requests + 1] = wrk.format("GET", nil,
+            { Authorization = "Bearer " .. line })
+    end
+end
+request = function()
+    n = n % #requests + 1
+    return requests[n]
+end
+LUA
+
 
 sub start_load {
     my ($nginx, $uri, $token, %opt) = @_;
 
-    my $script = "$tmp/wrk.lua";
-    write_file('wrk.lua', $lua) unless -f $script;
+    my @script = ('-s', "$tmp/wrk.lua");
+    my @tokens;
+    write_file('wrk.lua', $lua) unless -f $script[1];
+
+    if (ref $token) {
+        @script = ('-s', "$tmp/wrk-tokens.lua");
+        @tokens = ('--', "$tmp/tokens");
+        write_file('wrk-tokens.lua', $lua_tokens . $lua);
+        write_file('tokens', join "\n", @$token, '');
+        undef $token;
+    }
 
     my $pid = open my $out, '-|';
     die "fork: $!\n" unless defined $pid;
@@ -302,9 +327,9 @@ sub start_load {
         open STDERR, '>', '/dev/null';
         { exec ProxyUser::Redis::mortal('KILL'), 'taskset', '-c',
           processor('load'), 'wrk', '-t1', '-c', $opt{connections} // 16,
-          '-d', POSIX::ceil($opt{seconds}) + 1, '-s', $script,
+          '-d', POSIX::ceil($opt{seconds}) + 1, @script,
           (defined $token ? ('-H', "Authorization: Bearer $token") : ()),
-          "http://127.0.0.1:$nginx->{port}$uri" }
+          "http://127.0.0.1:$nginx->{port}$uri", @tokens }
         POSIX::_exit(127);
     }
 
