@@ -141,8 +141,8 @@ subtest 'what a first token writes' => sub {
     is_deeply [grep { !$may{$_} } keys %$user], [], 'no other field';
 
     is_deeply $all->{ key("handle:$handle") },
-        { user => $id, state => 'active', created => $user->{created} },
-        'its handle';
+        { user => $id, id => substr($handle, 0, 20), state => 'active',
+          created => $user->{created} }, 'its handle';
     is_deeply $all->{ key("handles:$id") }, [$handle], 'the handles';
     is_deeply $all->{ key('users') }, { $id => $user->{created} },
         'the index, by the time of creation';

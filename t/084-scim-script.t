@@ -201,6 +201,7 @@ subtest 'what an administrator may say' => sub {
     my $found = script('lookup', handle('s'));
     is($found->[0], 'found', 'its handle');
     is($found->[4][0], $A, 'is its own');
+    is($found->[4][1], substr(handle('s'), 0, 20), 'with a public id');
 
     my $taken = leaves_all('handle', sub {
         create($B, 'other', handle => handle('s'), issuer => $ISSUER,

@@ -138,7 +138,8 @@ subtest 'a first token makes its user' => sub {
     is($reply->[1], 'STORE-A', 'its store');
     is($reply->[2], undef, 'nobody has accepted it');
     is($reply->[3], 1, 'made now');
-    is_deeply($reply->[4], [$id, undef, 'active', (undef) x 5], 'its handle');
+    is_deeply($reply->[4], [$id, substr(handle('alice'), 0, 20), 'active',
+                            (undef) x 5], 'its handle, with a public id');
     is_deeply($reply->[5], ['Name of alice', 'human', 'active', $ISSUER,
                             'alice', '', undef, '0', undef, '1'], 'its user');
 

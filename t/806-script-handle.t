@@ -296,6 +296,8 @@ subtest 'an identity is linked' => sub {
     is(user($ALICE, 'subject'), 'alice', 'the first stays her own');
     is(user($ALICE, 'epoch'), 0, 'no token is revoked by it');
     is(script('lookup', identity('alice2'))->[4][0], $ALICE, 'found');
+    is(handle(identity('alice2'))->{id}, substr(identity('alice2'), 0, 20),
+       'its public id');
     is_deeply(newest(), entry('handle_add', $ALICE, identity('alice2'), 2),
               'logged');
 

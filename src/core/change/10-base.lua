@@ -88,6 +88,12 @@ local function handle_ok(handle)
 end
 
 
+-- What a "sub" handle is called in public: its kind and 16 characters.
+local function public_id(handle)
+    return string.sub(handle, 1, 20)
+end
+
+
 -- The fields of a hash, false where there is none; nil when one is too long.
 -- HMGET, not HGETALL: a record may carry large fields that mean nothing here.
 local function read(key, names)

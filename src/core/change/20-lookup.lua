@@ -59,7 +59,7 @@ local function create(handle, store)
                'epoch', '0', 'created', time, 'modified', time,
                'version', '1', 'source', 'jit')
     redis.call('HSET', BASE .. 'handle:' .. handle, 'user', id,
-               'state', 'active', 'created', time)
+               'id', public_id(handle), 'state', 'active', 'created', time)
     redis.call('SADD', handles, handle)
     redis.call('ZADD', USERS, time, id)
 

@@ -327,7 +327,7 @@ local function handle_link(user)
         return reply(user, 'refused', 'full')
     end
 
-    put(user, handle, was, {})
+    put(user, handle, was, { 'id', public_id(handle) })
 
     return done_for(user, 'handle_add', handle,
                     unpack(identity(user, was, issuer, subject)))

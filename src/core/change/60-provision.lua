@@ -192,7 +192,8 @@ local function create_user()
         end
 
         redis.call('HSET', BASE .. 'handle:' .. ARGV[18], 'user', id,
-                   'state', 'active', 'created', time)
+                   'id', public_id(ARGV[18]), 'state', 'active',
+                   'created', time)
         redis.call('SADD', handles, ARGV[18])
     end
 

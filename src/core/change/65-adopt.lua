@@ -75,7 +75,7 @@ local function adopt()
     if user then
         local fields = identity(user, nil, ARGV[3], ARGV[4])
 
-        put(user, handle, nil, {})
+        put(user, handle, nil, { 'id', public_id(handle) })
 
         -- where a change has these three
 
