@@ -72,7 +72,7 @@ FUZZ_TARGETS := $(FUZZ_SRC:test/fuzz/%.c=$(B)/fuzz/%)
 
 CFLAGS ?=
 LDFLAGS ?=
-LIBS := -lhiredis -ljansson -lcrypto -lm
+LIBS := -lhiredis -lcjose -ljansson -lcrypto -lm
 # The command speaks TLS to Redis; hiredis of Debian 12 cannot.
 COMMAND_LIBS := $(LIBS) -lssl
 TEST_LIBS := $(COMMAND_LIBS) -ljwt

@@ -42,6 +42,8 @@ static const option_text_t  option_texts[] = {
     { "--pem", "FILE", "its public key or certificate in PEM" },
     { "--secret", "FILE", "the secret it signs with; one line end at the end "
       "of the\nfile is no part of it" },
+    { "--decryption-key", "FILE", "the private key that opens encrypted "
+      "tokens: a JWK, a\nJWK Set or PEM" },
     { "--issuer", "URL", "what the token's iss must be" },
     { "--audience", "VALUE", "what its aud must have; repeated: one of them" },
     { "--algorithm", "ALG", "what it may be signed by; repeated: one of them;\n"

@@ -34,6 +34,7 @@ typedef enum {
     OPT_JWKS,
     OPT_PEM,
     OPT_SECRET,
+    OPT_DECRYPTION_KEY,
     OPT_ISSUER,
     OPT_AUDIENCE,
     OPT_ALGORITHM,

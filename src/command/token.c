@@ -38,6 +38,7 @@ static int token_check(const options_t *options, const char *const *args);
 static int check_init(check_t *check, const options_t *options);
 static int check_keys(check_t *check);
 static int check_pem(check_t *check, const char *path, char *err);
+static int check_decryption(check_t *check);
 static void check_warn(void *data, const char *sentence);
 static int check_algorithms(check_t *check);
 static void check_audience(check_t *check);
@@ -58,7 +59,8 @@ const verb_t  token_verbs[] = {
 
     { "token", "check", "[TOKEN | -]", 1,
       OPT_BIT(OPT_JWKS) | OPT_BIT(OPT_PEM) | OPT_BIT(OPT_SECRET)
-      | OPT_BIT(OPT_ISSUER) | OPT_BIT(OPT_AUDIENCE) | OPT_BIT(OPT_ALGORITHM)
+      | OPT_BIT(OPT_DECRYPTION_KEY) | OPT_BIT(OPT_ISSUER)
+      | OPT_BIT(OPT_AUDIENCE) | OPT_BIT(OPT_ALGORITHM)
       | OPT_BIT(OPT_SIGNATURE_ONLY) | OPT_BIT(OPT_AT),
       "is a token good, and if not, why not",
       "Prints \"valid\" and the claims, or the reason word that nginx would "
@@ -131,6 +133,10 @@ check_init(check_t *check, const options_t *options)
 
     if (code == EXIT_DONE) {
         code = check_keys(check);
+    }
+
+    if (code == EXIT_DONE) {
+        code = check_decryption(check);
     }
 
     if (code == EXIT_DONE) {
@@ -247,6 +253,28 @@ check_pem(check_t *check, const char *path, char *err)
     free(text);
 
     return check->issuer->keys != NULL;
+}
+
+
+static int
+check_decryption(check_t *check)
+{
+    char         err[PU_ERROR_SIZE];
+    const char  *path;
+
+    path = check->options->values[OPT_DECRYPTION_KEY];
+
+    if (path == NULL) {
+        return EXIT_DONE;
+    }
+
+    check->issuer->decryption = pu_jwe_keys_file(path, err);
+
+    if (check->issuer->decryption == NULL) {
+        return fail(EXIT_USAGE, "--decryption-key: %s", err);
+    }
+
+    return EXIT_DONE;
 }
 
 
@@ -383,11 +411,15 @@ check_token(check_t *check, pu_str_t text, pu_buf_t *claims)
         now = (check->at == PU_TIME_NONE) ? (int64_t) time(NULL) : check->at;
 
         reason = pu_token_verify(&token, text, &issuers, now);
-        pu_token_clear(&token);
 
-        if (reason == PU_OK) {
+        if (reason == PU_OK && token.hidden) {
+            pu_buf_str(claims, token.verified.claims);
+
+        } else if (reason == PU_OK) {
             check_claims(text, claims);
         }
+
+        pu_token_clear(&token);
     }
 
     check->refused |= (reason != PU_OK);

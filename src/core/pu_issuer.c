@@ -59,6 +59,8 @@ static int pu_set_jwks_file(pu_issuer_t *issuer, const pu_line_t *line,
     char *err);
 static int pu_set_secret_file(pu_issuer_t *issuer, const pu_line_t *line,
     char *err);
+static int pu_set_decryption(pu_issuer_t *issuer, const pu_line_t *line,
+    char *err);
 static int pu_set_algorithms(pu_issuer_t *issuer, const pu_line_t *line,
     char *err);
 static int pu_set_token_type(pu_issuer_t *issuer, const pu_line_t *line,
@@ -92,6 +94,8 @@ static const pu_directive_t  pu_directives[] = {
 
     { "secret_file", 1, 1, 0, 1, pu_set_secret_file, 0 },
 
+    { "decryption_key_file", 1, 1, 0, 1, pu_set_decryption, 0 },
+
     { "algorithms", 1, PU_ARGS_ANY, 0, 0, pu_set_algorithms, 0 },
 
     { "token_type", 1, PU_ARGS_ANY, 0, 0, pu_set_token_type, 0 },
@@ -123,8 +127,7 @@ static const pu_directive_t  pu_directives[] = {
 
 /* Names that the documentation knows and this build does not. */
 static const char *const  pu_directives_later[] = {
-    "jwks_uri", "discovery", "introspection", "decryption_key_file",
-    "ca_file", "timeout", "link"
+    "jwks_uri", "discovery", "introspection", "ca_file", "timeout", "link"
 };
 
 /* Tokens of other protocols: never an access token, whoever asks. */
@@ -299,6 +302,7 @@ pu_issuer_free(pu_issuer_t *issuer)
     }
 
     pu_keys_free(issuer->keys);
+    pu_jwe_keys_free(issuer->decryption);
     free(issuer);
 }
 
@@ -541,6 +545,26 @@ pu_set_secret_file(pu_issuer_t *issuer, const pu_line_t *line, char *err)
 
     if (issuer->keys == NULL) {
         return pu_issuer_fail(err, "\"secret_file\": %.480s", fault);
+    }
+
+    return 1;
+}
+
+
+static int
+pu_set_decryption(pu_issuer_t *issuer, const pu_line_t *line, char *err)
+{
+    char       fault[PU_ERROR_SIZE];
+    pu_str_t   path;
+
+    if (!pu_issuer_copy(issuer, &path, line->args[0])) {
+        return 0;
+    }
+
+    issuer->decryption = pu_jwe_keys_file((const char *) path.data, fault);
+
+    if (issuer->decryption == NULL) {
+        return pu_issuer_fail(err, "\"decryption_key_file\": %.480s", fault);
     }
 
     return 1;

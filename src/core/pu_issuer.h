@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "pu_json.h"
+#include "pu_jwe.h"
 #include "pu_keys.h"
 #include "pu_reason.h"
 #include "pu_str.h"
@@ -67,6 +68,7 @@ struct pu_issuer_s {
     pu_str_t          authorization;    /* ... the header's value, secret */
     pu_str_t          ca_file;          /* empty: the system's */
     int64_t           timeout;          /* ms, of all that is fetched */
+    pu_jwe_keys_t    *decryption;       /* NULL: no encrypted tokens */
     uint8_t           fingerprint[PU_FINGERPRINT_LEN];
     size_t            role_words;       /* all roles it can give: how many, */
     size_t            role_bytes;       /* and how long with a space each */

@@ -237,7 +237,10 @@ pu_issuer_digest(const pu_issuer_t *issuer, EVP_MD_CTX *ctx)
                              issuer->default_roles.n)
            && pu_digest_int(ctx, issuer->audience_off)
            && pu_digest_int(ctx, issuer->type_absent)
-           && pu_digest_int(ctx, issuer->id_token);
+           && pu_digest_int(ctx, issuer->id_token)
+           && pu_digest_str(ctx, (issuer->decryption == NULL)
+                                 ? PU_STR("")
+                                 : pu_jwe_keys_mark(issuer->decryption));
 }
 
 

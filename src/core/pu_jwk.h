@@ -44,6 +44,16 @@ int pu_pkey_jwk(json_t *jwk, const EVP_PKEY *pkey);
 /* A set of this one key; NULL and a sentence in "err" when it is refused. */
 pu_keys_t *pu_keys_one(const json_t *jwk, char err[PU_ERROR_SIZE]);
 
+/*
+ * Adds an OpenSSL parameter, a number, as base64url of "size" bytes (0: as
+ * many as it needs); 1 or 0.
+ */
+int pu_pem_number(json_t *jwk, const char *name, const EVP_PKEY *pkey,
+    const char *parameter, size_t size);
+
+/* A password callback that has none: nobody is asked at a terminal. */
+int pu_pem_no_password(char *buf, int size, int rwflag, void *data);
+
 /* Judges an RSA modulus in big-endian bytes; NULL, or what is wrong. */
 const char *pu_rsa_modulus_fault(const uint8_t *n, size_t len);
 

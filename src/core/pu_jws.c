@@ -47,8 +47,8 @@ pu_jws_split(pu_str_t text, pu_str_t parts[3])
 }
 
 
-static json_t *
-pu_jws_header(pu_str_t part)
+json_t *
+pu_jose_header(pu_str_t part)
 {
     int64_t                         n;
     uint8_t                         text[PU_JWS_HEADER_MAX];
@@ -65,6 +65,20 @@ pu_jws_header(pu_str_t part)
     }
 
     return pu_json_object((pu_str_t) { (size_t) n, text }, &limits);
+}
+
+
+int
+pu_jose_kid(const json_t *header, pu_str_t *kid)
+{
+    json_t  *value;
+
+    value = json_object_get(header, "kid");
+    *kid = (pu_str_t) { 0, NULL };
+
+    return value == NULL
+           || (pu_json_str(value, kid) && kid->len <= PU_KID_LEN_MAX
+               && !pu_str_has_control(*kid));
 }
 
 
@@ -105,9 +119,8 @@ pu_jws_decode(pu_jws_t *jws, const pu_str_t parts[3])
 static pu_reason_t
 pu_jws_check_header(pu_jws_t *jws)
 {
-    size_t     i;
-    json_t    *kid;
-    pu_str_t   alg;
+    size_t    i;
+    pu_str_t  alg;
 
     if (!pu_json_str(json_object_get(jws->header, "alg"), &alg)) {
         return PU_TOKEN_ALGORITHM;
@@ -127,12 +140,7 @@ pu_jws_check_header(pu_jws_t *jws)
         }
     }
 
-    kid = json_object_get(jws->header, "kid");
-
-    if (kid != NULL
-        && (!pu_json_str(kid, &jws->kid) || jws->kid.len > PU_KID_LEN_MAX
-            || pu_str_has_control(jws->kid)))
-    {
+    if (!pu_jose_kid(jws->header, &jws->kid)) {
         return PU_TOKEN_MALFORMED;
     }
 
@@ -167,7 +175,7 @@ pu_jws_read(pu_jws_t *jws, pu_str_t text)
         return reason;
     }
 
-    jws->header = pu_jws_header(parts[0]);
+    jws->header = pu_jose_header(parts[0]);
 
     if (jws->header == NULL) {
         return PU_TOKEN_MALFORMED;

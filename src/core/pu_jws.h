@@ -32,6 +32,16 @@ typedef struct {
 
 
 /*
+ * A JOSE header (RFC 7515 section 4) from its part of a compact text;
+ * json_decref.  NULL when it is none that is allowed: at most 2 KiB, 32
+ * members, depth 8, no name twice.
+ */
+json_t *pu_jose_header(pu_str_t part);
+
+/* The header's "kid", data NULL when it has none; 1, or 0: not allowed. */
+int pu_jose_kid(const json_t *header, pu_str_t *kid);
+
+/*
  * Form and header.  PU_OK, or the reason; the caller clears "jws" in every
  * case.  "text" must outlive it.
  */

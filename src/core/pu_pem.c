@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -24,7 +25,7 @@
 
 
 /* An encrypted block must not make nginx ask its terminal. */
-static int
+int
 pu_pem_no_password(char *buf, int size, int rwflag, void *data)
 {
     (void) buf;
@@ -66,17 +67,21 @@ pu_pem_pkey(pu_str_t text)
 static int
 pu_pem_member(json_t *jwk, const char *name, const uint8_t *data, size_t len)
 {
+    int     ok;
     char    text[PU_BASE64URL_LEN(PU_PEM_BYTES_MAX)];
     size_t  n;
 
     n = pu_base64url_encode(text, data, len);
+    ok = json_object_set_new(jwk, name, json_stringn(text, n)) == 0;
 
-    return json_object_set_new(jwk, name, json_stringn(text, n)) == 0;
+    OPENSSL_cleanse(text, sizeof(text));
+
+    return ok;
 }
 
 
 /* A number as "size" bytes, or as many as it needs when "size" is 0. */
-static int
+int
 pu_pem_number(json_t *jwk, const char *name, const EVP_PKEY *pkey,
     const char *parameter, size_t size)
 {
@@ -98,7 +103,10 @@ pu_pem_number(json_t *jwk, const char *name, const EVP_PKEY *pkey,
          && BN_bn2binpad(bn, bytes, (int) size) == (int) size
          && pu_pem_member(jwk, name, bytes, size);
 
-    BN_free(bn);
+    /* it may be a private one */
+
+    OPENSSL_cleanse(bytes, sizeof(bytes));
+    BN_clear_free(bn);
 
     return ok;
 }

@@ -340,7 +340,8 @@ pu_token_caller(pu_token_t *token, pu_str_t payload)
         return reason;
     }
 
-    size = pu_issuer_room(token->issuer, payload.len) + token->jti.len;
+    size = pu_issuer_room(token->issuer, payload.len) + token->jti.len
+           + (token->hidden ? payload.len : 0);
     token->memory = malloc(size);
 
     if (token->memory == NULL) {
@@ -351,6 +352,13 @@ pu_token_caller(pu_token_t *token, pu_str_t payload)
 
     if (token->jti.data != NULL) {
         token->jti = pu_token_copy(&b, token->jti);
+    }
+
+    if (token->hidden) {
+        token->verified.claims.data = b.pos;
+        pu_json_compact(&b, payload);
+        token->verified.claims.len = (size_t) (b.pos
+                                               - token->verified.claims.data);
     }
 
     reason = pu_issuer_caller(token->issuer, token->claims, payload, &b,
@@ -396,25 +404,6 @@ pu_issuer_signature(const pu_issuer_t *issuer, const pu_keys_t *keys,
     }
 
     return pu_jws_verify(jws, keys, key);
-}
-
-
-pu_reason_t
-pu_token_signature(pu_str_t text, const pu_issuer_t *issuer)
-{
-    pu_jws_t         jws;
-    pu_reason_t      reason;
-    const pu_key_t  *key;
-
-    reason = pu_jws_read(&jws, text);
-
-    if (reason == PU_OK) {
-        reason = pu_issuer_signature(issuer, issuer->keys, &jws, &key);
-    }
-
-    pu_jws_clear(&jws);
-
-    return reason;
 }
 
 
@@ -472,14 +461,13 @@ pu_token_check(pu_token_t *token, const pu_jws_t *jws,
 }
 
 
-pu_reason_t
-pu_token_verify(pu_token_t *token, pu_str_t text,
-    const pu_issuers_t *issuers, int64_t now)
+/* A JWS, as it came or as it was in a JWE. */
+static pu_reason_t
+pu_token_signed(pu_token_t *token, pu_str_t text, const pu_issuers_t *issuers,
+    int64_t now)
 {
     pu_jws_t     jws;
     pu_reason_t  reason;
-
-    memset(token, 0, sizeof(pu_token_t));
 
     reason = pu_jws_read(&jws, text);
 
@@ -488,6 +476,80 @@ pu_token_verify(pu_token_t *token, pu_str_t text,
     }
 
     pu_jws_clear(&jws);
+
+    return reason;
+}
+
+
+/* Whose key is asked; NULL when the text is no JWE or nobody can open it. */
+static const pu_jwe_keys_t *
+pu_token_opener(pu_str_t text, const pu_issuers_t *issuers)
+{
+    return issuers->n == 1 && pu_jwe_form(text) ? issuers->items[0]->decryption
+                                                : NULL;
+}
+
+
+pu_reason_t
+pu_token_verify(pu_token_t *token, pu_str_t text,
+    const pu_issuers_t *issuers, int64_t now)
+{
+    pu_str_t               plain;
+    pu_reason_t            reason;
+    const pu_jwe_keys_t   *opener;
+
+    memset(token, 0, sizeof(pu_token_t));
+
+    opener = pu_token_opener(text, issuers);
+
+    if (opener == NULL) {
+        return pu_token_signed(token, text, issuers, now);
+    }
+
+    token->hidden = 1;
+    reason = pu_jwe_decrypt(opener, text, &plain);
+
+    if (reason == PU_OK) {
+        reason = pu_token_signed(token, plain, issuers, now);
+    }
+
+    pu_jwe_plain_free(plain);
+
+    return reason;
+}
+
+
+pu_reason_t
+pu_token_signature(pu_str_t text, const pu_issuer_t *issuer)
+{
+    pu_jws_t               jws;
+    pu_str_t               plain;
+    pu_reason_t            reason;
+    const pu_key_t        *key;
+    const pu_jwe_keys_t   *opener;
+    const pu_issuers_t     issuers = { 1, &issuer, NULL };
+
+    plain = (pu_str_t) { 0, NULL };
+    opener = pu_token_opener(text, &issuers);
+
+    if (opener != NULL) {
+        reason = pu_jwe_decrypt(opener, text, &plain);
+
+        if (reason != PU_OK) {
+            return reason;
+        }
+
+        text = plain;
+    }
+
+    reason = pu_jws_read(&jws, text);
+
+    if (reason == PU_OK) {
+        reason = pu_issuer_signature(issuer, issuer->keys, &jws, &key);
+    }
+
+    pu_jws_clear(&jws);
+    pu_jwe_plain_free(plain);
 
     return reason;
 }

@@ -69,6 +69,7 @@ typedef struct {
     pu_str_t            jti;            /* data NULL: the token has none */
     unsigned            service:1;
     unsigned            kid_unknown:1;  /* no key in force has its kid */
+    unsigned            hidden:1;       /* it was encrypted */
     json_t             *claims;         /* owned */
     void               *memory;         /* owned; strings point here, ... */
     void               *text;           /* ... verified.claims here */
@@ -81,10 +82,12 @@ const pu_keys_t *pu_issuers_keys(const pu_issuers_t *issuers, size_t i);
 /*
  * Verifies "text" as it came in the request.  The token's iss picks the
  * issuer; with a single issuer nothing of the payload is read before the
- * signature holds.  PU_OK fills "token", which the caller clears in every
- * case; "text" may go away afterwards.  "now" is seconds since 1970.
- * PU_ISSUER_UNAVAILABLE: its keys have to be fetched first.
- * Leaves no OpenSSL error behind.
+ * signature holds.  An encrypted token (RFC 7519 section 5.2: a JWE with a
+ * JWS in it) is opened only for a single issuer that has a key for it: which
+ * issuer's key is to be tried, the caller has to know.  PU_OK fills "token",
+ * which the caller clears in every case; "text" may go away afterwards.
+ * "now" is seconds since 1970.  PU_ISSUER_UNAVAILABLE: its keys have to be
+ * fetched first.  Leaves no OpenSSL error behind.
  */
 pu_reason_t pu_token_verify(pu_token_t *token, pu_str_t text,
     const pu_issuers_t *issuers, int64_t now);

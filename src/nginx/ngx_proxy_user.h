@@ -89,6 +89,8 @@ typedef struct {
     ngx_uint_t                       preflight;
     ngx_array_t                     *accept;      /* ngx_str_t, then ... */
     ngx_array_t                     *accepted;    /* const pu_issuer_t * */
+    const pu_issuer_t               *decrypts;    /* encrypted tokens, or
+                                                     NULL */
     ngx_array_t                     *sources;     /* ..._source_t */
     ngx_str_t                        realm;
     ngx_str_t                        challenge;   /* Bearer realm="..." */

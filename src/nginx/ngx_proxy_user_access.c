@@ -265,7 +265,13 @@ ngx_proxy_user_access_prove(ngx_http_request_t *r,
         return PU_OK;
     }
 
-    if (!id->judged) {
+    /* whose key opens an encrypted token is for the location to say */
+
+    if (!id->judged
+        || (id->opener != conf->decrypts
+            && pu_jwe_form(ngx_proxy_user_str(&id->token))))
+    {
+        id->opener = conf->decrypts;
         ngx_proxy_user_prove(r, id);
     }
 

@@ -20,6 +20,8 @@ static ngx_int_t ngx_proxy_user_zone_make(ngx_conf_t *cf,
 static ngx_uint_t ngx_proxy_user_returns(ngx_conf_t *cf);
 static char *ngx_proxy_user_merge_accept(ngx_conf_t *cf,
     ngx_proxy_user_loc_conf_t *conf, ngx_proxy_user_main_conf_t *mcf);
+static ngx_int_t ngx_proxy_user_merge_decrypts(ngx_conf_t *cf,
+    ngx_proxy_user_loc_conf_t *conf, const ngx_proxy_user_main_conf_t *mcf);
 static ngx_int_t ngx_proxy_user_merge_sources(ngx_conf_t *cf,
     ngx_proxy_user_loc_conf_t *conf);
 static ngx_int_t ngx_proxy_user_merge_strip(ngx_conf_t *cf,
@@ -196,6 +198,10 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return rv;
     }
 
+    if (ngx_proxy_user_merge_decrypts(cf, conf, mcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     if (conf->enable != NGX_PROXY_USER_OFF && mcf->issuers.n == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"proxy_user\" needs a \"proxy_user_issuer\": "
@@ -307,6 +313,59 @@ ngx_proxy_user_merge_accept(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* The one accepted issuer whose key opens encrypted tokens. */
+
+static ngx_int_t
+ngx_proxy_user_merge_decrypts(ngx_conf_t *cf,
+    ngx_proxy_user_loc_conf_t *conf, const ngx_proxy_user_main_conf_t *mcf)
+{
+    ngx_uint_t                 i, n;
+    ngx_http_core_loc_conf_t  *clcf;
+    const pu_issuer_t *const  *issuer;
+
+    issuer = mcf->issuers.items;
+    n = mcf->issuers.n;
+
+    if (conf->accepted) {
+        issuer = conf->accepted->elts;
+        n = conf->accepted->nelts;
+    }
+
+    conf->decrypts = NULL;
+
+    for (i = 0; i < n; i++) {
+
+        if (issuer[i]->decryption == NULL || issuer[i] == conf->decrypts) {
+            continue;
+        }
+
+        if (conf->decrypts == NULL) {
+            conf->decrypts = issuer[i];
+            continue;
+        }
+
+        conf->decrypts = NULL;
+
+        clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+        /* of what only hands it down to locations each may accept another */
+
+        if (conf->enable == NGX_PROXY_USER_OFF || clcf->name.len == 0) {
+            return NGX_OK;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "location \"%V\" accepts more than one issuer "
+                           "with a \"decryption_key_file\", allowed is one: "
+                           "an encrypted token does not say whose it is, name "
+                           "one in \"proxy_user_accept\"", &clcf->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

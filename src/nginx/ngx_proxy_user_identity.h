@@ -66,6 +66,7 @@ struct ngx_proxy_user_identity_s {
     unsigned                          dpop:1;   /* by that scheme */
     unsigned                          judged:1; /* "proof" is about it */
     pu_reason_t                       proof;    /* PU_OK: proven */
+    const pu_issuer_t                *opener;   /* for encrypted ones */
     const pu_issuer_t                *issuer;
     pu_verified_t                     verified;
     u_char                            handle[PU_SHA256_LEN];

@@ -12,6 +12,8 @@
 
 static pu_reason_t ngx_proxy_user_proof_cached(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const u_char *digest);
+static pu_reason_t ngx_proxy_user_proof_token(ngx_http_request_t *r,
+    const ngx_proxy_user_identity_t *id, pu_token_t *token);
 static pu_reason_t ngx_proxy_user_proof_verify(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const u_char *digest);
 static size_t ngx_proxy_user_proof_pack(
@@ -102,6 +104,38 @@ ngx_proxy_user_proof_cached(ngx_http_request_t *r,
 }
 
 
+/* What is encrypted does not say for whom: the location does. */
+
+static pu_reason_t
+ngx_proxy_user_proof_token(ngx_http_request_t *r,
+    const ngx_proxy_user_identity_t *id, pu_token_t *token)
+{
+    pu_str_t                           text;
+    ngx_uint_t                         i;
+    pu_issuers_t                       issuers;
+    const ngx_proxy_user_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
+
+    text = ngx_proxy_user_str(&id->token);
+    issuers = mcf->issuers;
+
+    if (id->opener && pu_jwe_form(text)) {
+
+        for (i = 0; issuers.items[i] != id->opener; i++) { /* void */ }
+
+        issuers.n = 1;
+        issuers.items += i;
+
+        if (issuers.keys) {
+            issuers.keys += i;
+        }
+    }
+
+    return pu_token_verify(token, text, &issuers, ngx_time());
+}
+
+
 static pu_reason_t
 ngx_proxy_user_proof_verify(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const u_char *digest)
@@ -115,8 +149,7 @@ ngx_proxy_user_proof_verify(ngx_http_request_t *r,
 
     mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
 
-    reason = pu_token_verify(&token, ngx_proxy_user_str(&id->token),
-                             &mcf->issuers, ngx_time());
+    reason = ngx_proxy_user_proof_token(r, id, &token);
 
     if (reason == PU_OK) {
         id->issuer = token.issuer;
@@ -209,14 +242,10 @@ pu_reason_t
 ngx_proxy_user_prove_again(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id)
 {
-    pu_token_t                         token;
-    pu_reason_t                        reason;
-    const ngx_proxy_user_main_conf_t  *mcf;
+    pu_token_t   token;
+    pu_reason_t  reason;
 
-    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
-
-    reason = pu_token_verify(&token, ngx_proxy_user_str(&id->token),
-                             &mcf->issuers, ngx_time());
+    reason = ngx_proxy_user_proof_token(r, id, &token);
 
     if (reason == PU_OK
         && ngx_proxy_user_proof_describe(r, id, &token) != NGX_OK)

@@ -59,8 +59,8 @@ an_unknown_directive_is_named(void)
     char    line[64];
 
     static const char *const  later[] = {
-        "jwks_uri", "discovery", "introspection", "decryption_key_file",
-        "ca_file", "timeout", "link"
+        "jwks_uri", "discovery", "introspection", "ca_file", "timeout",
+        "link"
     };
 
     LINE_REFUSED("audiences api", "unknown directive \"audiences\"");
@@ -71,6 +71,19 @@ an_unknown_directive_is_named(void)
         LINE_REFUSED(line, later[i]);
         LINE_REFUSED(line, "not available in this build");
     }
+}
+
+
+static void
+a_decryption_key_is_read_and_judged(void)
+{
+    LINE_REFUSED("decryption_key_file t/none", "cannot be opened");
+    LINE_REFUSED("decryption_key_file t/data/tls-ca.pem",
+                 "\"decryption_key_file\": file \"t/data/tls-ca.pem\"");
+    LINE_REFUSED("decryption_key_file t/data/ed25519.pem", "kty");
+    LINE_REFUSED("decryption_key_file t/data/rsa1024.pem", "1024 bits");
+    LINE_REFUSED("decryption_key_file t/data/secp256k1.pem", "");
+    CHECK(pu_issuer_is_file(PU_STR("decryption_key_file")));
 }
 
 
@@ -443,6 +456,7 @@ what_no_cached_token_holds_leaves_the_fingerprint(void)
 
 static const unit_test_t  tests[] = {
     UNIT(an_unknown_directive_is_named),
+    UNIT(a_decryption_key_is_read_and_judged),
     UNIT(a_second_line_is_a_duplicate_where_one_is_all),
     UNIT(the_number_of_values_is_checked),
     UNIT(an_issuer_url_is_https_or_loopback),
