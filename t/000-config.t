@@ -164,6 +164,10 @@ wrong('http', "proxy_user_zone $_;", qr/\Q$_/)
     for qw(1k abc 0 -1m 1x 10mm);
 wrong('location', "proxy_user $_;", qr/"\Q$_\E"/, qr/on.*optional.*off/)
     for qw(yes ON 1 required);
+wrong('location', "proxy_user_strip '$_';", qr/"\Q$_\E"/,
+      qr/allowed are prefixes of headers/)
+    for 'authorization', 'co', 'X A', 'X-A:', "X-\xc3\xa9";
+wrong('location', 'proxy_user_strip X-A off;', qr/"off"/, qr/"off" alone/);
 wrong('location', "proxy_user_on_unknown $_;", qr/"\Q$_\E"/,
       qr/closed.*stale|stale.*closed/) for qw(open on Stale);
 taken('location', 'proxy_user optional;', 'proxy_user off;',

@@ -92,7 +92,7 @@ static pu_reason_t
 ngx_proxy_user_bearer(ngx_http_request_t *r,
     ngx_proxy_user_credential_t *credential)
 {
-    ngx_str_t         rest;
+    ngx_str_t         value, rest;
     ngx_table_elt_t  *h;
 
     h = r->headers_in.authorization;
@@ -101,13 +101,27 @@ ngx_proxy_user_bearer(ngx_http_request_t *r,
         return PU_NO_CREDENTIAL;
     }
 
-    if (!ngx_proxy_user_scheme(&h->value, "bearer", &rest)) {
+    /* a tab in front, which nginx leaves there, makes it no other scheme */
 
-        if (!ngx_proxy_user_scheme(&h->value, "dpop", &rest)) {
+    value = h->value;
+
+    while (value.len && value.data[0] == '\t') {
+        value.data++;
+        value.len--;
+    }
+
+    if (!ngx_proxy_user_scheme(&value, "bearer", &rest)) {
+
+        if (!ngx_proxy_user_scheme(&value, "dpop", &rest)) {
             return PU_NO_CREDENTIAL;
         }
 
         credential->dpop = 1;
+    }
+
+    if (value.len != h->value.len) {
+        credential->token = h->value;
+        return PU_TOKEN_MALFORMED;
     }
 
     if (rest.len == 0

@@ -564,7 +564,7 @@ ngx_proxy_user_strip_directive(ngx_conf_t *cf, ngx_command_t *cmd,
         *prefix = words[i];
         ngx_proxy_user_strip_fold(prefix);
 
-        if (prefix->len == 0
+        if (!ngx_proxy_user_strip_name(prefix)
             || ngx_proxy_user_strip_reserved(prefix)
             || ngx_strcmp(prefix->data, "off") == 0)
         {

@@ -40,6 +40,23 @@ ngx_proxy_user_strip_fold(ngx_str_t *prefix)
 
 
 ngx_uint_t
+ngx_proxy_user_strip_name(const ngx_str_t *prefix)
+{
+    size_t  i;
+
+    for (i = 0; i < prefix->len; i++) {
+        if (prefix->data[i] <= ' ' || prefix->data[i] >= 0x7f
+            || ngx_strchr("\"(),/:;<=>?@[\\]{}", prefix->data[i]))
+        {
+            return 0;
+        }
+    }
+
+    return prefix->len != 0;
+}
+
+
+ngx_uint_t
 ngx_proxy_user_strip_reserved(const ngx_str_t *prefix)
 {
     ngx_uint_t               i;

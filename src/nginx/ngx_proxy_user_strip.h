@@ -14,6 +14,9 @@
  */
 void ngx_proxy_user_strip_fold(ngx_str_t *prefix);
 
+/* Can the name of a header begin so? (RFC 9110 section 5.6.2) */
+ngx_uint_t ngx_proxy_user_strip_name(const ngx_str_t *prefix);
+
 /* Would this (folded) prefix take a header away that nginx itself needs? */
 ngx_uint_t ngx_proxy_user_strip_reserved(const ngx_str_t *prefix);
 
