@@ -18,7 +18,8 @@ typedef struct {
 /*
  * Looks in the places this location accepts (RFC 6750 section 2: no more than
  * one may be used).  PU_OK, PU_NO_CREDENTIAL, PU_CREDENTIAL_AMBIGUOUS,
- * PU_CREDENTIAL_MALFORMED or PU_TOKEN_MALFORMED.  What stands there is not looked at further.
+ * PU_CREDENTIAL_MALFORMED or PU_TOKEN_MALFORMED.  What stands there is not
+ * looked at further.
  */
 pu_reason_t ngx_proxy_user_credential(ngx_http_request_t *r,
     const ngx_proxy_user_loc_conf_t *conf,

@@ -561,7 +561,13 @@ ngx_proxy_user_strip_directive(ngx_conf_t *cf, ngx_command_t *cmd,
             return NGX_CONF_ERROR;
         }
 
-        *prefix = words[i];
+        prefix->len = words[i].len;
+        prefix->data = ngx_pnalloc(cf->pool, words[i].len + 1);
+        if (prefix->data == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        (void) ngx_cpystrn(prefix->data, words[i].data, words[i].len + 1);
         ngx_proxy_user_strip_fold(prefix);
 
         if (!ngx_proxy_user_strip_name(prefix)
