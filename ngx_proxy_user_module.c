@@ -11,6 +11,7 @@
 #include "ngx_proxy_user_assertion.h"
 #include "ngx_proxy_user_audit.h"
 #include "ngx_proxy_user_conf.h"
+#include "ngx_proxy_user_report.h"
 #include "ngx_proxy_user_store.h"
 #include "ngx_proxy_user_variables.h"
 
@@ -53,6 +54,13 @@ static ngx_command_t  ngx_proxy_user_commands[] = {
     { ngx_string("proxy_user_profile"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
       ngx_proxy_user_profile_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("proxy_user_policy_report"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_proxy_user_policy_report_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -214,6 +222,10 @@ ngx_proxy_user_init(ngx_conf_t *cf)
     ngx_proxy_user_main_conf_t  *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_proxy_user_module);
+
+    if (ngx_proxy_user_report(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     /* loaded but not configured: nginx is as it was */
 

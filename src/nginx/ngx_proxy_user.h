@@ -67,6 +67,7 @@ typedef struct {
     ngx_array_t                     *issuer_list; /* pu_issuer_t * */
     pu_profiles_t                    profiles;
     ngx_array_t                     *profile_list; /* pu_profile_t */
+    ngx_str_t                        report;      /* file; empty: none */
     ngx_proxy_user_redis_conf_t     *redis;       /* NULL: zone only */
     size_t                           zone_size;
     ngx_proxy_user_zone_t           *zone;        /* NULL: no issuer */

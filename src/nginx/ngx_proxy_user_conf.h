@@ -25,6 +25,8 @@ char *ngx_proxy_user_issuer_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_proxy_user_profile_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_proxy_user_policy_report_directive(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 
 /* http, server, location, limit_except */
 char *ngx_proxy_user_enum_directive(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -282,3 +282,31 @@ ngx_proxy_user_require_word(ngx_conf_t *cf, ngx_str_t *word,
 
     return NGX_CONF_OK;
 }
+
+
+char *
+ngx_proxy_user_policy_report_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_proxy_user_main_conf_t *mcf = conf;
+
+    ngx_str_t  *words;
+
+    if (mcf->report.data) {
+        return "is duplicate";
+    }
+
+    words = cf->args->elts;
+
+    if (words[1].len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"proxy_user_policy_report\" has the value \"\", "
+                           "allowed is a file");
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->report = words[1];
+
+    return ngx_conf_full_name(cf->cycle, &mcf->report, 1) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
