@@ -44,6 +44,11 @@ my $suspended = of('company', sub => 'mallory', groups => ['api-admins']);
 seed_user(id => user_id(1), sub => 'mallory', state => 'suspended',
           issuer => 'https://login.example.com');
 
+seed_user(id => user_id(2), sub => 'olga', roles => 'oncall@' . time,
+          issuer => 'https://login.example.com');
+seed_user(id => user_id(3), sub => 'otto', roles => 'oncall@'
+          . (time - 86400), issuer => 'https://login.example.com');
+
 sub cookie { { Cookie => "session=$_[0]" } }
 
 # What each of them says of itself. Nobody, a token of somebody else's and a
@@ -59,6 +64,23 @@ my %example = (
          qr/^X-Proxy-User-Name: root/m],
         ['no group', 'GET /books', $employee, 403, 'role_missing'],
         ['suspended', 'GET /books', $suspended, 403, 'user_suspended']],
+    'roles-and-profiles.conf' => ['/',
+        ['a reader reads', 'GET /', $reader, 200, 'ok'],
+        ['a reader writes', 'POST /', $reader, 403, 'method_not_permitted'],
+        ['an admin reads, as a reader', 'GET /', $admin, 200, 'ok'],
+        ['and writes', 'PUT /', $admin, 200, 'ok'],
+        ['and deletes', 'DELETE /', $admin, 200, 'ok'],
+        ['on call', 'DELETE /', of('company', sub => 'olga'), 200, 'ok'],
+        ['on call yesterday', 'GET /', of('company', sub => 'otto'), 403,
+         'role_missing'],
+        ['a payment', 'POST /payments/', $admin, 401, 'requirement_failed'],
+        ['a payment, better logged in', 'POST /payments/', of('company',
+         sub => 'root', groups => ['api-admins'], acr => 'gold'), 200, 'ok'],
+        ['a browser asks', 'OPTIONS /app/', { Origin => 'https://a.b',
+         'Access-Control-Request-Method' => 'GET' }, 200, 'preflight'],
+        ['and then must say who', 'GET /app/', undef, 401, 'no_credential'],
+        ['a new one', 'POST /new/', $reader, 200, 'method_not_permitted'],
+        ['suspended', 'GET /', $suspended, 403, 'user_suspended']],
     'without-redis.conf' => ['/a',
         ['an employee reads', 'GET /a', $employee, 200, 'ok',
          qr/\A(?!.*^Authorization).*^X-Proxy-User-Roles: employee/ms],
@@ -206,6 +228,12 @@ for my $file (@file) {
     for my $log (glob "$nginx->{root}/logs/proxy_user.log") {
         my @line = wait_audit($log, 1);
         ok @line > 0, "$name: the audit file has lines";
+    }
+
+    if ($name eq 'roles-and-profiles.conf') {
+        like read_file("$nginx->{root}/logs/policy.txt"),
+            qr{^  / +a role +GET POST PUT DELETE PATCH +GET POST}m,
+            "$name: the policy";
     }
 
     if ($name eq 'api-and-website.conf') {
