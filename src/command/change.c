@@ -35,8 +35,8 @@ static int change_index(const redisReply *field, pu_str_t *index,
 static int change_send(session_t *s, const pu_change_t *change,
     redisReply **reply);
 static int change_load(session_t *s);
-static int change_fields(session_t *s, pu_change_t *change, char *actor,
-    size_t size);
+static int change_fields(session_t *s, pu_change_t *change,
+    char actor[ACTOR_SIZE]);
 
 
 int
@@ -183,10 +183,10 @@ session_change(session_t *s, pu_change_t *change, pu_change_status_t *status,
     int64_t *version, redisReply **reply)
 {
     int   code, try;
-    char  actor[128];
+    char  actor[ACTOR_SIZE];
 
     *reply = NULL;
-    code = change_fields(s, change, actor, sizeof(actor));
+    code = change_fields(s, change, actor);
 
     for (try = 1; code == EXIT_DONE; try++) {
 
@@ -214,31 +214,39 @@ session_change(session_t *s, pu_change_t *change, pu_change_status_t *status,
 }
 
 
-/* Who does it and why. */
-
 static int
-change_fields(session_t *s, pu_change_t *change, char *actor, size_t size)
+change_fields(session_t *s, pu_change_t *change, char actor[ACTOR_SIZE])
 {
-    const char           *reason;
-    const struct passwd  *user;
+    int  code;
 
-    reason = s->options->values[OPT_REASON];
-    user = getpwuid(getuid());
-
-    if (user != NULL) {
-        snprintf(actor, size, "%s", user->pw_name);
-
-    } else {
-        snprintf(actor, size, "uid:%lu", (unsigned long) getuid());
-    }
+    code = session_actor(s, actor, &change->reason);
 
     change->actor = pu_str(actor);
     change->source = PU_STR("cli");
-    change->reason = pu_str(reason);
 
-    if (change->reason.len > REASON_LEN_MAX) {
+    return code;
+}
+
+
+int
+session_actor(session_t *s, char actor[ACTOR_SIZE], pu_str_t *reason)
+{
+    const struct passwd  *user;
+
+    user = getpwuid(getuid());
+
+    if (user != NULL) {
+        snprintf(actor, ACTOR_SIZE, "%s", user->pw_name);
+
+    } else {
+        snprintf(actor, ACTOR_SIZE, "uid:%lu", (unsigned long) getuid());
+    }
+
+    *reason = pu_str(s->options->values[OPT_REASON]);
+
+    if (reason->len > REASON_LEN_MAX) {
         return fail(EXIT_USAGE, "--reason has %zu bytes, allowed are %d",
-                    change->reason.len, REASON_LEN_MAX);
+                    reason->len, REASON_LEN_MAX);
     }
 
     return EXIT_DONE;
@@ -349,8 +357,6 @@ change_index(const redisReply *field, pu_str_t *index,
 static int
 change_send(session_t *s, const pu_change_t *change, redisReply **reply)
 {
-    int        code;
-    int64_t    version;
     pu_args_t  args;
 
     if (!pu_command_change(&args, s->sha, s->prefix, change)) {
@@ -358,7 +364,17 @@ change_send(session_t *s, const pu_change_t *change, redisReply **reply)
                     "again");
     }
 
-    code = session_call_args(s, &args, 0, reply);
+    return session_script(s, &args, reply);
+}
+
+
+int
+session_script(session_t *s, const pu_args_t *args, redisReply **reply)
+{
+    int      code;
+    int64_t  version;
+
+    code = session_call_args(s, args, 0, reply);
 
     if (code != EXIT_DONE
         || pu_reply_change(*reply, &version) != PU_CHANGE_NOSCRIPT)
@@ -371,7 +387,7 @@ change_send(session_t *s, const pu_change_t *change, redisReply **reply)
 
     code = change_load(s);
 
-    return (code == EXIT_DONE) ? session_call_args(s, &args, 0, reply) : code;
+    return (code == EXIT_DONE) ? session_call_args(s, args, 0, reply) : code;
 }
 
 

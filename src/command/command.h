@@ -28,6 +28,9 @@ typedef struct {
 
 /* Each ends with an entry without a noun. */
 extern const verb_t  user_verbs[];
+extern const verb_t  key_verbs[];
+extern const verb_t  cert_verbs[];
+extern const verb_t  scim_token_verbs[];
 extern const verb_t  log_verbs[];
 extern const verb_t  doctor_verbs[];
 extern const verb_t  token_verbs[];

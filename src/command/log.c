@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "command.h"
+#include "moment.h"
 
 
 #define LOG_PAGE       500
@@ -34,8 +35,6 @@ typedef struct {
 static int log_check(const options_t *options, const char *const *args);
 static int log_run(session_t *s, const char *const *args);
 static int log_since(log_t *log, const char *text);
-static int log_time(const char *text, int64_t *seconds);
-static int log_date(const char *text, int64_t *seconds);
 static int log_start(log_t *log);
 static int log_now(log_t *log);
 static int log_all(log_t *log);
@@ -79,7 +78,7 @@ log_check(const options_t *options, const char *const *args)
     (void) args;
 
     if (options->values[OPT_SINCE] != NULL
-        && !log_time(options->values[OPT_SINCE], &seconds))
+        && !moment_read(options->values[OPT_SINCE], &seconds))
     {
         return fail(EXIT_USAGE, "\"%s\" is no time for --since: allowed are "
                     "seconds since 1970, a date such as "
@@ -156,7 +155,7 @@ log_since(log_t *log, const char *text)
     int      code;
     int64_t  seconds, now, micros;
 
-    (void) log_time(text, &seconds);
+    (void) moment_read(text, &seconds);
 
     if (seconds < 0) {
         code = session_time(log->session, &now, &micros);
@@ -174,102 +173,6 @@ log_since(log_t *log, const char *text)
     }
 
     return EXIT_DONE;
-}
-
-
-/* A moment; less than zero is so long ago.  1 or 0. */
-
-static int
-log_time(const char *text, int64_t *seconds)
-{
-    pu_str_t  s;
-
-    s = pu_str(text);
-
-    /* up to the year 9999 */
-
-    if (s.len != 0 && strspn(text, "0123456789") == s.len) {
-        return pu_str_int(s, seconds) && *seconds <= 253402300799LL;
-    }
-
-    if (log_date(text, seconds)) {
-        return 1;
-    }
-
-    *seconds = pu_str_duration(s);
-
-    if (*seconds < 1 || *seconds > 253402300799LL) {
-        return 0;
-    }
-
-    *seconds = -*seconds;
-
-    return 1;
-}
-
-
-/* RFC 3339: a date, or date, time and offset. */
-
-static int
-log_date(const char *text, int64_t *seconds)
-{
-    int          end, hours, minutes;
-    char         sign;
-    time_t       t;
-    struct tm    tm;
-    const char  *rest;
-
-    memset(&tm, 0, sizeof(tm));
-    rest = strptime(text, "%Y-%m-%d", &tm);
-
-    if (rest == NULL || rest - text != 10) {
-        return 0;
-    }
-
-    hours = 0;
-    minutes = 0;
-
-    if (rest[0] != '\0') {
-
-        if (rest[0] != 'T' && rest[0] != 't' && rest[0] != ' ') {
-            return 0;
-        }
-
-        rest = strptime(rest + 1, "%H:%M:%S", &tm);
-
-        if (rest == NULL) {
-            return 0;
-        }
-
-        if (rest[0] == '.') {
-            rest += 1 + strspn(rest + 1, "0123456789");
-        }
-
-        if (strcmp(rest, "Z") != 0 && strcmp(rest, "z") != 0) {
-
-            if (sscanf(rest, "%c%2d:%2d%n", &sign, &hours, &minutes, &end)
-                != 3 || rest[end] != '\0' || (sign != '+' && sign != '-')
-                || hours < 0 || hours > 23 || minutes < 0 || minutes > 59)
-            {
-                return 0;
-            }
-
-            if (sign == '-') {
-                hours = -hours;
-                minutes = -minutes;
-            }
-        }
-    }
-
-    t = timegm(&tm);
-
-    if (t < 0) {
-        return 0;
-    }
-
-    *seconds = (int64_t) t - hours * 3600 - minutes * 60;
-
-    return *seconds >= 0;
 }
 
 

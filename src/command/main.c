@@ -11,7 +11,8 @@
 
 
 const verb_t *const  command_tables[] = {
-    user_verbs, log_verbs, token_verbs, doctor_verbs, NULL
+    user_verbs, key_verbs, cert_verbs, log_verbs, token_verbs,
+    scim_token_verbs, doctor_verbs, NULL
 };
 
 

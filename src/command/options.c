@@ -28,7 +28,9 @@ static const option_text_t  option_texts[] = {
     { "--json", NULL, "print JSON" },
     { "--help", NULL, "print this" },
     { "--state", "STATE", "only active, suspended or deleted users" },
-    { "--role", "ROLE", "only users to whom this role is granted now" },
+    { "--role", "ROLE", "of a list: only users to whom this role is granted "
+      "now;\nof what is made: these roles, of a key at most; repeated:\nall of "
+      "them" },
     { "--limit", "N", "at most so many; default: 1000" },
     { "--for", "TIME", "the grant ends by itself after, say, 30m, 8h or 7d" },
     { "--reason", "TEXT", "why; it is kept in the log" },
@@ -52,7 +54,19 @@ static const option_text_t  option_texts[] = {
     { "--signature-only", NULL, "stop after the signature: the payload is not "
       "read, so\n--issuer, --audience and --at say nothing" },
     { "--at", "UNIXTIME", "check as of then, seconds since 1970; default: "
-      "now" }
+      "now" },
+    { "--user-name", "NAME", "the name at the directory, unique, in any case" },
+    { "--external-id", "ID", "the directory's own id" },
+    { "--type", "TYPE", "human, service or application; default: human" },
+    { "--subject", "SUBJECT", "the issuer's name for this user, a token's "
+      "sub" },
+    { "--scope", "SCOPE", "at most these scopes; repeated: all of them" },
+    { "--network", "CIDR", "only from there, such as 10.0.0.0/8; repeated: "
+      "any of\nthem" },
+    { "--label", "TEXT", "what it is for" },
+    { "--expires", "TIME", "when it ends: in, say, 90d, or a date such as\n"
+      "2026-01-31T12:00:00Z, or seconds since 1970" },
+    { "--overlap", "TIME", "for so long the old key works too; default: 24h" }
 };
 
 
@@ -193,6 +207,39 @@ options_find(const char *word, size_t len)
     }
 
     return (option_t) i;
+}
+
+
+int
+options_words(const options_t *options, option_t option, pu_buf_t *b,
+    pu_str_t *words)
+{
+    size_t  i;
+
+    words->data = NULL;
+    words->len = 0;
+
+    for (i = 0; i < options->ngiven; i++) {
+
+        if (options->given[i].option != option) {
+            continue;
+        }
+
+        if (words->data == NULL) {
+            words->data = b->pos;
+
+        } else {
+            pu_buf_char(b, ' ');
+        }
+
+        pu_buf_text(b, options->given[i].value);
+    }
+
+    if (words->data != NULL) {
+        words->len = (size_t) (b->pos - words->data);
+    }
+
+    return !b->full;
 }
 
 

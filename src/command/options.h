@@ -40,6 +40,15 @@ typedef enum {
     OPT_ALGORITHM,
     OPT_SIGNATURE_ONLY,
     OPT_AT,
+    OPT_USER_NAME,
+    OPT_EXTERNAL_ID,
+    OPT_TYPE,
+    OPT_SUBJECT,
+    OPT_SCOPE,
+    OPT_NETWORK,
+    OPT_LABEL,
+    OPT_EXPIRES,
+    OPT_OVERLAP,
     OPT_COUNT
 } option_t;
 
@@ -50,7 +59,9 @@ typedef enum {
 #define OPT_LOCAL        (OPT_BIT(OPT_JSON) | OPT_BIT(OPT_HELP))
 
 /* Every value counts, not only the last. */
-#define OPT_REPEATABLE   (OPT_BIT(OPT_AUDIENCE) | OPT_BIT(OPT_ALGORITHM))
+#define OPT_REPEATABLE   (OPT_BIT(OPT_AUDIENCE) | OPT_BIT(OPT_ALGORITHM)      \
+                          | OPT_BIT(OPT_ROLE) | OPT_BIT(OPT_SCOPE)            \
+                          | OPT_BIT(OPT_NETWORK))
 
 typedef struct {
     option_t     option;
@@ -72,6 +83,13 @@ int options_read(options_t *options, int argc, char **argv);
 /* EXIT_DONE when only options of "allowed" (OPT_BITs) are there. */
 int options_allowed(const options_t *options, uint64_t allowed,
     const char *verb);
+
+/*
+ * The values of a repeatable option, parted by spaces; data NULL when it is
+ * not there.  1, or 0 when they do not fit.
+ */
+int options_words(const options_t *options, option_t option, pu_buf_t *b,
+    pu_str_t *words);
 
 /* The lines of --help for these options. */
 void options_print(FILE *out, uint64_t set);

@@ -17,6 +17,7 @@
 #define CLI_ARGS_MAX      32
 #define CHANGE_TRIES      3
 #define REASON_LEN_MAX    1024
+#define ACTOR_SIZE        128
 
 typedef struct {
     const options_t  *options;
@@ -81,6 +82,12 @@ int session_who_form(const char *who);
  */
 int session_change(session_t *s, pu_change_t *change,
     pu_change_status_t *status, int64_t *version, redisReply **reply);
+
+/* The operating system's user, and --reason. */
+int session_actor(session_t *s, char actor[ACTOR_SIZE], pu_str_t *reason);
+
+/* A call of the script, which is loaded if need be; *reply as above. */
+int session_script(session_t *s, const pu_args_t *args, redisReply **reply);
 
 /* A string of a reply, empty where it is none. */
 pu_str_t reply_text(const redisReply *reply);

@@ -59,6 +59,31 @@ const verb_t  user_verbs[] = {
       "  proxy-user user show 'sub:https://idp.example.com#alice' --json\n",
       user_check, user_show },
 
+    { "user", "create", NULL, 0,
+      OPT_BIT(OPT_USER_NAME) | OPT_BIT(OPT_TYPE) | OPT_BIT(OPT_ROLE)
+      | OPT_BIT(OPT_SCOPE) | OPT_BIT(OPT_EXTERNAL_ID) | OPT_BIT(OPT_ISSUER)
+      | OPT_BIT(OPT_SUBJECT) | OPT_BIT(OPT_EXPIRES) | OPT_BIT(OPT_REASON),
+      "a user before the first token, or one that has keys only",
+      "Prints the id. With --issuer and --subject, tokens of this identity "
+      "stand for the\nuser; else the directive \"link\" finds the user by "
+      "--user-name or --external-id,\nor \"user link\" says which identity "
+      "it is.\n\n"
+      "Examples:\n"
+      "  proxy-user user create --user-name alice@example.com --role editor\n"
+      "  proxy-user user create --user-name backup --type service\n",
+      user_create_check, user_create },
+
+    { "user", "link", "WHO", 1,
+      OPT_BIT(OPT_ISSUER) | OPT_BIT(OPT_SUBJECT) | OPT_BIT(OPT_REASON),
+      "tokens of this identity stand for the user too",
+      "Refused while the identity stands for a user who is not deleted. "
+      "Taken over from\na deleted user, every token issued so far is "
+      "refused.\n\n"
+      "Examples:\n"
+      "  proxy-user user link name:alice@example.com \\\n"
+      "      --issuer https://idp.example.com --subject 00u1\n",
+      user_link_check, user_link },
+
     { "user", "suspend", "WHO", 1, OPT_BIT(OPT_REASON),
       "refuse this user everywhere, until resume",
       "Requests are answered 403 user_suspended, within a fraction of a "
