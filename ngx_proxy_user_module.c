@@ -229,7 +229,7 @@ ngx_proxy_user_init(ngx_conf_t *cf)
 
     /* loaded but not configured: nginx is as it was */
 
-    if (mcf->issuers.n == 0) {
+    if (mcf->zone == NULL) {
         return NGX_OK;
     }
 

@@ -32,10 +32,14 @@ END {
 
 
 subtest 'help at every level' => sub {
-    my @verbs = map { [user => $_] } qw(list show suspend resume delete revoke
-                                        grant ungrant);
+    my @verbs = map { my ($noun, @verb) = @$_; map { [$noun, $_] } @verb } (
+        [user => qw(list show create link suspend resume delete revoke grant
+                    ungrant)],
+        [key => qw(create list rotate revoke)], [cert => qw(add list revoke)],
+        ['scim-token' => 'create'], [token => 'check']);
 
-    for my $level ([], ['user'], ['log'], ['doctor'], @verbs) {
+    for my $level ([], ['user'], ['key'], ['cert'], ['token'], ['log'],
+                   ['doctor'], @verbs) {
         my ($code, $out, $err) = raw(@$level, '--help');
 
         is($code, 0, "@$level --help");
@@ -61,8 +65,8 @@ subtest 'wrong usage' => sub {
     refused("$_->[0]", 2, @$_[1 .. $#$_]) for (
         ['noun', qr/"nope".*--help/, 'nope'],
         ['noun with help', qr/"nope"/, 'nope', '--help'],
-        ['no verb', qr/"user" needs a verb.*list show suspend/, 'user'],
-        ['verb', qr/"frob".*list show suspend/, 'user', 'frob'],
+        ['no verb', qr/"user" needs a verb.*list show create/, 'user'],
+        ['verb', qr/"frob".*list show create/, 'user', 'frob'],
         ['verb with help', qr/"frob"/, 'user', 'frob', '--help'],
         ['option', qr/"--frob".*--help/, '--frob', 'user', 'list'],
         ['option with value', qr/"--frob"/, '--frob=1', 'user', 'list'],

@@ -76,7 +76,7 @@ const verb_t  key_verbs[] = {
 
     { "key", "rotate", "KEYID", 1,
       OPT_BIT(OPT_OVERLAP) | OPT_BIT(OPT_REASON),
-      "a successor, printed once; both work until the overlap ends",
+      "a successor, printed once; the overlap has both",
       "The successor has the same caps and label, and lives as long as the "
       "old key was\nmeant to. KEYID is the part between puk_ and the next "
       "_.\n\n"

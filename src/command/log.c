@@ -412,7 +412,7 @@ static void
 log_line(pu_str_t time, const pu_log_entry_t *entry, pu_str_t handle)
 {
     log_cell(time, 24);
-    log_cell(entry->op, 12);
+    log_cell(entry->op, 13);
     log_cell(entry->user, PU_USER_ID_LEN);
     log_cell(entry->version, 7);
     log_cell(entry->actor, 10);

@@ -63,11 +63,11 @@ const verb_t  user_verbs[] = {
       OPT_BIT(OPT_USER_NAME) | OPT_BIT(OPT_TYPE) | OPT_BIT(OPT_ROLE)
       | OPT_BIT(OPT_SCOPE) | OPT_BIT(OPT_EXTERNAL_ID) | OPT_BIT(OPT_ISSUER)
       | OPT_BIT(OPT_SUBJECT) | OPT_BIT(OPT_EXPIRES) | OPT_BIT(OPT_REASON),
-      "a user before the first token, or one that has keys only",
+      "a user before the first token, or with keys only",
       "Prints the id. With --issuer and --subject, tokens of this identity "
-      "stand for the\nuser; else the directive \"link\" finds the user by "
-      "--user-name or --external-id,\nor \"user link\" says which identity "
-      "it is.\n\n"
+      "stand for\nthe user. Without, the directive \"link\" finds the user by "
+      "user name or external\nid, or \"user link\" says which identity it "
+      "is.\n\n"
       "Examples:\n"
       "  proxy-user user create --user-name alice@example.com --role editor\n"
       "  proxy-user user create --user-name backup --type service\n",

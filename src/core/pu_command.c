@@ -336,6 +336,47 @@ pu_args_caps(pu_args_t *args, const pu_change_t *change)
 
 
 int
+pu_used_id_ok(pu_str_t id)
+{
+    size_t   i;
+    uint8_t  c;
+
+    for (i = 0; i < id.len; i++) {
+        c = id.data[i];
+
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
+              || (c >= '0' && c <= '9') || c == '-' || c == '_'))
+        {
+            return 0;
+        }
+    }
+
+    return id.len != 0 && id.len <= PU_DIGEST_TEXT_LEN;
+}
+
+
+void
+pu_command_used(pu_args_t *args, pu_str_t prefix, pu_str_t id, int64_t now)
+{
+    char      key[sizeof("used:") + PU_DIGEST_TEXT_LEN];
+    pu_buf_t  b;
+
+    pu_buf_init(&b, key, sizeof(key) - 1);
+    pu_buf_text(&b, "used:");
+    pu_buf_str(&b, id);
+    *b.pos = '\0';
+
+    pu_args_init(args);
+
+    pu_args_text(args, "SET");
+    pu_args_key(args, prefix, key);
+    pu_args_int(args, now);
+    pu_args_text(args, "EX");
+    pu_args_int(args, PU_USED_KEPT);
+}
+
+
+int
 pu_name_index(char out[PU_DIGEST_TEXT_LEN], pu_str_t user_name)
 {
     int          ok;

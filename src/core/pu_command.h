@@ -227,6 +227,17 @@ pu_change_status_t pu_reply_change(const redisReply *reply,
 pu_str_t pu_reply_detail(const redisReply *reply);
 
 /*
+ * When a key or certificate was last used: SET {prefix}:used:<public id>,
+ * kept for PU_USED_KEPT seconds.  The id must be one that pu_used_id_ok takes:
+ * 1 to 43 of base64url's characters.
+ */
+#define PU_USED_KEPT  (400 * 24 * 3600)
+
+int pu_used_id_ok(pu_str_t id);
+void pu_command_used(pu_args_t *args, pu_str_t prefix, pu_str_t id,
+    int64_t now);
+
+/*
  * The digests in the keys {prefix}:name:<digest> and
  * {prefix}:external:<digest>, as base64url.  A user_name is the same in
  * capitals and small letters (of ASCII; anything else byte for byte).  1 or 0.

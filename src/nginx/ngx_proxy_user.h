@@ -43,7 +43,9 @@ typedef enum {
     NGX_PROXY_USER_BEARER = 0,
     NGX_PROXY_USER_HEADER,
     NGX_PROXY_USER_COOKIE,
-    NGX_PROXY_USER_QUERY
+    NGX_PROXY_USER_QUERY,
+    NGX_PROXY_USER_API_KEY,
+    NGX_PROXY_USER_CERTIFICATE
 } ngx_proxy_user_place_e;
 
 
@@ -75,6 +77,7 @@ typedef struct {
     pu_hash_t                       *hash;        /* set in a worker */
     ngx_int_t                        request_id;  /* variable index */
     ngx_uint_t                       files;       /* audit, to be reopened */
+    ngx_uint_t                       keys;        /* a place takes handles */
     ngx_array_t                     *asserted;    /* ..._asserted_t, or NULL */
     ngx_proxy_user_assertions_t     *assertions;  /* set in a worker */
 } ngx_proxy_user_main_conf_t;

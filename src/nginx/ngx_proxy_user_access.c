@@ -10,6 +10,7 @@
 
 #include "ngx_proxy_user_access.h"
 #include "ngx_proxy_user_credential.h"
+#include "ngx_proxy_user_handle.h"
 #include "ngx_proxy_user_identity.h"
 #include "ngx_proxy_user_judge.h"
 #include "ngx_proxy_user_proof.h"
@@ -241,7 +242,8 @@ ngx_proxy_user_access_take(ngx_http_request_t *r,
         return reason;
     }
 
-    if (id->token.len != credential.token.len
+    if (id->kind != credential.kind
+        || id->token.len != credential.token.len
         || ngx_memcmp(id->token.data, credential.token.data,
                       credential.token.len)
            != 0)
@@ -249,6 +251,11 @@ ngx_proxy_user_access_take(ngx_http_request_t *r,
         id->judged = 0;
     }
 
+    if (credential.kind == PU_HANDLE_CERT) {
+        ngx_memcpy(id->handle, credential.digest, PU_SHA256_LEN);
+    }
+
+    id->kind = credential.kind;
     id->token = credential.token;
     id->source = *credential.source;
     id->dpop = credential.dpop;
@@ -263,6 +270,15 @@ ngx_proxy_user_access_prove(ngx_http_request_t *r,
 {
     if (id->anonymous) {
         return PU_OK;
+    }
+
+    if (id->kind != PU_HANDLE_SUB) {
+
+        if (!id->judged) {
+            ngx_proxy_user_handle_prove(r, id);
+        }
+
+        return id->proof;
     }
 
     /* whose key opens an encrypted token is for the location to say */
@@ -283,7 +299,9 @@ static pu_reason_t
 ngx_proxy_user_access_bind(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)
 {
-    if (id->anonymous) {
+    /* whose a key is, and so its issuer, the store says */
+
+    if (id->anonymous || id->kind != PU_HANDLE_SUB) {
         return PU_OK;
     }
 
@@ -316,7 +334,12 @@ ngx_proxy_user_access_user(ngx_http_request_t *r,
         }
     }
 
-    return id->store;
+    if (id->store != PU_OK || id->kind == PU_HANDLE_SUB) {
+        return id->store;
+    }
+
+    return ngx_proxy_user_access_accepts(id, conf) ? PU_OK
+                                                   : PU_ISSUER_NOT_ACCEPTED;
 }
 
 
@@ -411,9 +434,9 @@ ngx_proxy_user_access_lookup(ngx_http_request_t *r,
     }
 
     ngx_memzero(&query, sizeof(ngx_proxy_user_query_t));
-    query.kind = PU_HANDLE_SUB;
+    query.kind = id->kind;
     query.stale = (conf->on_unknown == NGX_PROXY_USER_STALE);
-    query.create = id->issuer->jit;
+    query.create = (id->kind == PU_HANDLE_SUB && id->issuer->jit);
     ngx_memcpy(query.digest, id->handle, PU_SHA256_LEN);
 
     if (ngx_proxy_user_store_cached(mcf->store, &query, &answer) == NGX_OK) {
@@ -464,14 +487,23 @@ static void
 ngx_proxy_user_access_answer(ngx_proxy_user_identity_t *id,
     const ngx_proxy_user_answer_t *answer)
 {
-    pu_handle_t                     handle;
-    const ngx_proxy_user_record_t  *record;
+    pu_handle_t                        handle;
+    ngx_http_request_t                *r;
+    const ngx_proxy_user_record_t     *record;
+    const ngx_proxy_user_main_conf_t  *mcf;
+
+    r = id->request;
 
     id->answered = 1;
     id->cache = answer->cache;
     id->store = answer->reason;
 
     if (answer->reason != PU_OK) {
+
+        if (answer->reason == PU_USER_UNKNOWN) {
+            id->store = ngx_proxy_user_handle_unknown(id);
+        }
+
         return;
     }
 
@@ -484,7 +516,17 @@ ngx_proxy_user_access_answer(ngx_proxy_user_identity_t *id,
         return;
     }
 
-    id->store = pu_handle_judge(&handle, PU_HANDLE_SUB, ngx_time());
+    if (id->kind == PU_HANDLE_SUB) {
+        id->store = pu_handle_judge(&handle, PU_HANDLE_SUB, ngx_time());
+        return;
+    }
+
+    id->store = ngx_proxy_user_handle_found(r, id, record);
+
+    if (id->store == PU_OK) {
+        mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
+        ngx_proxy_user_store_used(mcf->store, id->handle, id->caps.id);
+    }
 }
 
 

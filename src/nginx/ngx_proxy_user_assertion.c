@@ -300,6 +300,10 @@ ngx_proxy_user_assertion_client(ngx_http_request_t *r,
     int64_t    len;
     pu_str_t   text;
 
+    if (id->kind != PU_HANDLE_SUB) {
+        return PU_STR("");
+    }
+
     text = ngx_proxy_user_str(&id->token);
 
     p = ngx_pnalloc(r->pool, text.len);

@@ -439,10 +439,12 @@ ngx_proxy_user_audit_who(pu_buf_t *b, const ngx_proxy_user_identity_t *id,
     text.data = handle;
     text.len = ngx_proxy_user_identity_handle(id, handle);
 
-    ngx_proxy_user_audit_text(b, "issuer", id->issuer->name);
+    ngx_proxy_user_audit_text(b, "issuer",
+                              ngx_proxy_user_identity_issuer(id));
     ngx_proxy_user_audit_text(b, "subject", id->verified.subject);
     ngx_proxy_user_audit_text(b, "handle", text);
-    ngx_proxy_user_audit_text(b, "credential", PU_STR("bearer"));
+    ngx_proxy_user_audit_text(b, "credential",
+                              ngx_proxy_user_identity_credential(id));
     ngx_proxy_user_audit_words(b, "roles", decision->roles);
     ngx_proxy_user_audit_words(b, "scopes", decision->scopes);
 }

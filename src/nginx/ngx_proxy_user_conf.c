@@ -17,6 +17,9 @@
 
 static ngx_int_t ngx_proxy_user_zone_make(ngx_conf_t *cf,
     ngx_proxy_user_main_conf_t *mcf);
+static ngx_uint_t ngx_proxy_user_keys_only(
+    const ngx_proxy_user_loc_conf_t *conf,
+    const ngx_proxy_user_main_conf_t *mcf);
 static ngx_uint_t ngx_proxy_user_returns(ngx_conf_t *cf);
 static char *ngx_proxy_user_merge_accept(ngx_conf_t *cf,
     ngx_proxy_user_loc_conf_t *conf, ngx_proxy_user_main_conf_t *mcf);
@@ -72,8 +75,16 @@ ngx_proxy_user_init_main_conf(ngx_conf_t *cf, void *conf)
     mcf->issuers.n = mcf->issuer_list->nelts;
     mcf->issuers.items = (const pu_issuer_t *const *) issuer;
 
-    if (mcf->issuers.n == 0) {
+    if (mcf->issuers.n == 0 && mcf->redis == NULL) {
         return NGX_CONF_OK;
+    }
+
+    if (mcf->redis == NULL && mcf->keys) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"proxy_user_credential\" has \"api_key\" or "
+                           "\"certificate\" without \"proxy_user_redis\": "
+                           "there is no way to make one, so they let nobody "
+                           "in");
     }
 
     for (i = 0; i < mcf->issuers.n; i++) {
@@ -202,7 +213,9 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    if (conf->enable != NGX_PROXY_USER_OFF && mcf->issuers.n == 0) {
+    if (conf->enable != NGX_PROXY_USER_OFF && mcf->issuers.n == 0
+        && !ngx_proxy_user_keys_only(conf, mcf))
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"proxy_user\" needs a \"proxy_user_issuer\": "
                            "without one no token can be checked");
@@ -229,6 +242,29 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* Is nothing taken here that an issuer would have to vouch for? */
+
+static ngx_uint_t
+ngx_proxy_user_keys_only(const ngx_proxy_user_loc_conf_t *conf,
+    const ngx_proxy_user_main_conf_t *mcf)
+{
+    ngx_uint_t                      i;
+    const ngx_proxy_user_source_t  *source;
+
+    source = conf->sources->elts;
+
+    for (i = 0; i < conf->sources->nelts; i++) {
+        if (source[i].place != NGX_PROXY_USER_API_KEY
+            && source[i].place != NGX_PROXY_USER_CERTIFICATE)
+        {
+            return 0;
+        }
+    }
+
+    return mcf->redis != NULL;
 }
 
 

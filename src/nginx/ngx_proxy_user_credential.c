@@ -3,9 +3,13 @@
  * Where a credential may stand in a request; see the header.
  */
 
+#include "ngx_proxy_user_certificate.h"
 #include "ngx_proxy_user_credential.h"
 
 
+static pu_reason_t ngx_proxy_user_shown(ngx_http_request_t *r,
+    const ngx_proxy_user_source_t *source,
+    ngx_proxy_user_credential_t *credential);
 static pu_reason_t ngx_proxy_user_bearer(ngx_http_request_t *r,
     ngx_proxy_user_credential_t *credential);
 static ngx_uint_t ngx_proxy_user_scheme(const ngx_str_t *value,
@@ -30,10 +34,11 @@ ngx_proxy_user_credential(ngx_http_request_t *r,
     ngx_str_t                       proof, token;
     ngx_uint_t                      i, n, total;
     pu_reason_t                     reason;
-    const ngx_proxy_user_source_t  *source;
+    const ngx_proxy_user_source_t  *source, *certificate;
 
     total = 0;
     reason = PU_NO_CREDENTIAL;
+    certificate = NULL;
     credential->source = NULL;
     credential->dpop = 0;
 
@@ -56,6 +61,7 @@ ngx_proxy_user_credential(ngx_http_request_t *r,
             break;
 
         case NGX_PROXY_USER_HEADER:
+        case NGX_PROXY_USER_API_KEY:
             n = ngx_proxy_user_header(r, &source[i].name, &token);
             break;
 
@@ -65,6 +71,10 @@ ngx_proxy_user_credential(ngx_http_request_t *r,
 
         case NGX_PROXY_USER_QUERY:
             n = ngx_proxy_user_pairs(r->args, '&', &source[i].name, &token);
+            break;
+
+        case NGX_PROXY_USER_CERTIFICATE:
+            certificate = &source[i];
             break;
         }
 
@@ -76,15 +86,43 @@ ngx_proxy_user_credential(ngx_http_request_t *r,
     }
 
     if (total == 0) {
-        return PU_NO_CREDENTIAL;
+        return certificate ? ngx_proxy_user_shown(r, certificate, credential)
+                           : PU_NO_CREDENTIAL;
     }
 
     if (total > 1) {
         return PU_CREDENTIAL_AMBIGUOUS;
     }
 
+    credential->kind = (credential->source->place == NGX_PROXY_USER_API_KEY)
+                       ? PU_HANDLE_KEY : PU_HANDLE_SUB;
+
     return (credential->source->place == NGX_PROXY_USER_BEARER) ? reason
                                                                 : PU_OK;
+}
+
+
+/* What the client has shown at the handshake, if nginx trusts it. */
+
+static pu_reason_t
+ngx_proxy_user_shown(ngx_http_request_t *r,
+    const ngx_proxy_user_source_t *source,
+    ngx_proxy_user_credential_t *credential)
+{
+    ngx_uint_t  verified;
+
+    if (ngx_proxy_user_certificate(r, credential->digest, &verified)
+        != NGX_OK
+        || !verified)
+    {
+        return PU_NO_CREDENTIAL;
+    }
+
+    credential->source = source;
+    credential->kind = PU_HANDLE_CERT;
+    ngx_str_null(&credential->token);
+
+    return PU_OK;
 }
 
 

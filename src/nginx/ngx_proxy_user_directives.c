@@ -17,6 +17,8 @@ static void ngx_proxy_user_issuer_cleanup(void *data);
 static void ngx_proxy_user_issuer_warn(void *data, const char *sentence);
 static char *ngx_proxy_user_source(ngx_conf_t *cf, ngx_str_t *word,
     ngx_proxy_user_source_t *source);
+static ngx_uint_t ngx_proxy_user_source_is_header(
+    const ngx_proxy_user_source_t *source);
 static ngx_uint_t ngx_proxy_user_source_name(
     const ngx_proxy_user_source_t *source);
 
@@ -374,9 +376,12 @@ ngx_proxy_user_credential_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_proxy_user_loc_conf_t *lcf = conf;
 
-    ngx_str_t                *words;
-    ngx_uint_t                i, n;
-    ngx_proxy_user_source_t  *source, *others;
+    ngx_str_t                   *words;
+    ngx_uint_t                   i, n;
+    ngx_proxy_user_source_t     *source, *others;
+    ngx_proxy_user_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_proxy_user_module);
 
     if (lcf->sources != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
@@ -400,11 +405,19 @@ ngx_proxy_user_credential_directive(ngx_conf_t *cf, ngx_command_t *cmd,
             return NGX_CONF_ERROR;
         }
 
+        if (source->place == NGX_PROXY_USER_API_KEY
+            || source->place == NGX_PROXY_USER_CERTIFICATE)
+        {
+            mcf->keys = 1;
+        }
+
         others = lcf->sources->elts;
 
         for (n = 0; n + 1 < lcf->sources->nelts; n++) {
 
-            if (others[n].place == source->place
+            if ((others[n].place == source->place
+                 || (ngx_proxy_user_source_is_header(&others[n])
+                     && ngx_proxy_user_source_is_header(source)))
                 && others[n].name.len == source->name.len
                 && ngx_strncasecmp(others[n].name.data, source->name.data,
                                    source->name.len)
@@ -431,11 +444,18 @@ ngx_proxy_user_source(ngx_conf_t *cf, ngx_str_t *word,
     static const ngx_proxy_user_source_t  places[] = {
         { NGX_PROXY_USER_HEADER, ngx_string("header=") },
         { NGX_PROXY_USER_COOKIE, ngx_string("cookie=") },
-        { NGX_PROXY_USER_QUERY, ngx_string("query=") }
+        { NGX_PROXY_USER_QUERY, ngx_string("query=") },
+        { NGX_PROXY_USER_API_KEY, ngx_string("api_key=") }
     };
 
     if (ngx_strcmp(word->data, "bearer") == 0) {
         source->place = NGX_PROXY_USER_BEARER;
+        ngx_str_null(&source->name);
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(word->data, "certificate") == 0) {
+        source->place = NGX_PROXY_USER_CERTIFICATE;
         ngx_str_null(&source->name);
         return NGX_CONF_OK;
     }
@@ -461,9 +481,18 @@ ngx_proxy_user_source(ngx_conf_t *cf, ngx_str_t *word,
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "\"proxy_user_credential\" has the value \"%V\", "
                        "allowed are bearer (the Authorization header), "
-                       "header=Name, cookie=name and query=name", word);
+                       "header=Name, cookie=name, query=name, api_key=Header "
+                       "and certificate", word);
 
     return NGX_CONF_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_proxy_user_source_is_header(const ngx_proxy_user_source_t *source)
+{
+    return source->place == NGX_PROXY_USER_HEADER
+           || source->place == NGX_PROXY_USER_API_KEY;
 }
 
 
@@ -492,7 +521,7 @@ ngx_proxy_user_source_name(const ngx_proxy_user_source_t *source)
         }
     }
 
-    return source->place != NGX_PROXY_USER_HEADER
+    return !ngx_proxy_user_source_is_header(source)
            || name.len != sizeof("Authorization") - 1
            || ngx_strncasecmp(name.data, (u_char *) "Authorization",
                               name.len)

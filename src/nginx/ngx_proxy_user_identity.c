@@ -4,6 +4,7 @@
  */
 
 #include "ngx_proxy_user_identity.h"
+#include "pu_key.h"
 
 
 #define NGX_PROXY_USER_HANDLE_SHOWN  16
@@ -216,10 +217,38 @@ ngx_proxy_user_cache_word(ngx_proxy_user_cache_e cache)
 }
 
 
+pu_str_t
+ngx_proxy_user_identity_issuer(const ngx_proxy_user_identity_t *id)
+{
+    return id->issuer ? id->issuer->name : PU_STR("");
+}
+
+
+pu_str_t
+ngx_proxy_user_identity_credential(const ngx_proxy_user_identity_t *id)
+{
+    static const char *const  words[] = { "bearer", "api_key", "certificate" };
+
+    return pu_str(words[id->kind]);
+}
+
+
 size_t
 ngx_proxy_user_identity_handle(const ngx_proxy_user_identity_t *id,
     u_char *out)
 {
+    pu_str_t  key;
+
+    if (id->kind == PU_HANDLE_KEY) {
+        key = pu_key_id(ngx_proxy_user_str(&id->token));
+        ngx_memcpy(out, key.data, key.len);
+        return key.len;
+    }
+
+    if (id->kind == PU_HANDLE_CERT) {
+        return pu_base64url_encode((char *) out, id->handle, PU_SHA256_LEN);
+    }
+
     (void) pu_handle_text((char *) out, PU_HANDLE_SUB, id->handle);
 
     return sizeof("sub:") - 1 + NGX_PROXY_USER_HANDLE_SHOWN;

@@ -60,7 +60,8 @@ struct ngx_proxy_user_identity_s {
 
     /* the credential */
     ngx_proxy_user_source_t           source;
-    ngx_str_t                         token;
+    pu_handle_kind_t                  kind;
+    ngx_str_t                         token;    /* or API key */
     u_char                            digest[PU_SHA256_LEN];    /* of it */
     unsigned                          anonymous:1;  /* none, none needed */
     unsigned                          dpop:1;   /* by that scheme */
@@ -70,6 +71,7 @@ struct ngx_proxy_user_identity_s {
     const pu_issuer_t                *issuer;
     pu_verified_t                     verified;
     u_char                            handle[PU_SHA256_LEN];
+    pu_handle_t                       caps;     /* not of a token */
 
     /* the user */
     pu_user_t                         user;
@@ -132,7 +134,17 @@ ngx_log_t ngx_proxy_user_identity_log(ngx_http_request_t *r);
 pu_str_t ngx_proxy_user_verdict_word(ngx_proxy_user_verdict_e verdict);
 pu_str_t ngx_proxy_user_cache_word(ngx_proxy_user_cache_e cache);
 
-/* "sub:" and the start of the digest, into PU_HANDLE_TEXT_MAX bytes. */
+/* The name of the issuer, empty where there is none. */
+pu_str_t ngx_proxy_user_identity_issuer(const ngx_proxy_user_identity_t *id);
+
+/* "bearer", "api_key" or "certificate"; static. */
+pu_str_t ngx_proxy_user_identity_credential(
+    const ngx_proxy_user_identity_t *id);
+
+/*
+ * The public id of the credential, into PU_HANDLE_TEXT_MAX bytes: of a token
+ * "sub:" and the start of its handle's digest.
+ */
 size_t ngx_proxy_user_identity_handle(const ngx_proxy_user_identity_t *id,
     u_char *out);
 

@@ -3,6 +3,7 @@
  * What a known user may do here; see the header.
  */
 
+#include "ngx_proxy_user_handle.h"
 #include "ngx_proxy_user_judge.h"
 
 
@@ -56,6 +57,10 @@ ngx_proxy_user_judge_grants(ngx_http_request_t *r,
     id->last.roles = id->verified.roles;
     id->last.scopes = id->verified.scopes;
     id->last.until = INT64_MAX;
+
+    if (id->kind != PU_HANDLE_SUB) {
+        return ngx_proxy_user_handle_grants(r, id);
+    }
 
     if (id->user.roles.len) {
         size = id->user.roles.len + id->verified.roles.len + 1;

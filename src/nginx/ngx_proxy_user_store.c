@@ -10,6 +10,7 @@
 #include "ngx_proxy_user_store.h"
 #include "ngx_proxy_user_redis.h"
 #include "ngx_proxy_user_tail.h"
+#include "ngx_proxy_user_used.h"
 
 
 #define NGX_PROXY_USER_FLIGHTS      256     /* buckets */
@@ -238,6 +239,18 @@ ngx_proxy_user_store_detach(ngx_proxy_user_waiter_t *waiter)
     if (waiter->waiting) {
         waiter->waiting = 0;
         ngx_queue_remove(&waiter->queue);
+    }
+}
+
+
+void
+ngx_proxy_user_store_used(ngx_proxy_user_store_t *store,
+    const u_char *digest, pu_str_t id)
+{
+    if (store->conf) {
+        ngx_proxy_user_used(store->redis, store->zone,
+                            ngx_proxy_user_str(&store->conf->prefix), digest,
+                            id);
     }
 }
 

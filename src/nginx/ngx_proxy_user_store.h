@@ -79,6 +79,10 @@ ngx_int_t ngx_proxy_user_store_lookup(ngx_proxy_user_store_t *store,
     const ngx_proxy_user_query_t *query, ngx_proxy_user_answer_t *answer,
     ngx_proxy_user_waiter_t *waiter);
 
+/* The handle was good for a request just now; returns at once. */
+void ngx_proxy_user_store_used(ngx_proxy_user_store_t *store,
+    const u_char *digest, pu_str_t id);
+
 /* The waiter will not be called; the cache still gains from the answer. */
 void ngx_proxy_user_store_detach(ngx_proxy_user_waiter_t *waiter);
 

@@ -162,13 +162,13 @@ ngx_proxy_user_variable_identity(const ngx_proxy_user_identity_t *id,
     switch (which) {
 
     case NGX_PROXY_USER_VAR_ISSUER:
-        return id->issuer->name;
+        return ngx_proxy_user_identity_issuer(id);
 
     case NGX_PROXY_USER_VAR_SUBJECT:
         return id->verified.subject;
 
     case NGX_PROXY_USER_VAR_CREDENTIAL:
-        return PU_STR("bearer");
+        return ngx_proxy_user_identity_credential(id);
 
     default:
         break;
@@ -297,8 +297,9 @@ ngx_proxy_user_variable_claim(ngx_http_request_t *r,
 
     id = ngx_proxy_user_identity_find(r);
 
-    if (id && ngx_proxy_user_identity_shown(id)) {
-
+    if (id && ngx_proxy_user_identity_shown(id)
+        && id->kind == PU_HANDLE_SUB)
+    {
         name.len = variable->len - (sizeof(NGX_PROXY_USER_CLAIM) - 1);
         name.data = variable->data + sizeof(NGX_PROXY_USER_CLAIM) - 1;
 

@@ -28,7 +28,7 @@ static ngx_uint_t ngx_proxy_user_zone_changed(ngx_proxy_user_zone_t *zone,
 /* per mille of the arena that a kind keeps when others want room */
 
 static const uint32_t  ngx_proxy_user_zone_shares[NGX_PROXY_USER_KINDS] = {
-    370, 170, 390, 30, 30
+    350, 170, 390, 30, 30, 20
 };
 
 
@@ -200,6 +200,30 @@ ngx_proxy_user_zone_put_token(ngx_proxy_user_zone_t *zone, const u_char *key,
                              ngx_current_msec, data, len);
 
     ngx_proxy_user_zone_unlock(zone);
+}
+
+
+ngx_uint_t
+ngx_proxy_user_zone_used(ngx_proxy_user_zone_t *zone, const u_char *key)
+{
+    ngx_uint_t               first;
+    ngx_proxy_user_entry_t  *e;
+
+    ngx_proxy_user_zone_lock(zone);
+
+    e = ngx_proxy_user_arena_find(&zone->arena, NGX_PROXY_USER_USED, key);
+
+    first = (e == NULL
+             || ngx_proxy_user_zone_age(e->stamp) >= NGX_PROXY_USER_USED_AGE);
+
+    if (first) {
+        ngx_proxy_user_arena_put(&zone->arena, NGX_PROXY_USER_USED, key,
+                                 ngx_current_msec, NULL, 0);
+    }
+
+    ngx_proxy_user_zone_unlock(zone);
+
+    return first;
 }
 
 

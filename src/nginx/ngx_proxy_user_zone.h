@@ -30,6 +30,7 @@
 #define NGX_PROXY_USER_TOKEN_AGE     300000       /* ms */
 #define NGX_PROXY_USER_USER_AGE      300000
 #define NGX_PROXY_USER_NONE_AGE      5000
+#define NGX_PROXY_USER_USED_AGE      60000
 #define NGX_PROXY_USER_VIEW_AGE      3000
 #define NGX_PROXY_USER_LEASE_AGE     1000
 
@@ -74,6 +75,13 @@ ngx_int_t ngx_proxy_user_zone_token(ngx_proxy_user_zone_t *zone,
     const u_char *key, u_char *data, size_t *len);
 void ngx_proxy_user_zone_put_token(ngx_proxy_user_zone_t *zone,
     const u_char *key, const u_char *data, size_t len);
+
+/*
+ * 1 for the first call with this key, and then for the first one that comes
+ * NGX_PROXY_USER_USED_AGE after the last that was answered so.
+ */
+ngx_uint_t ngx_proxy_user_zone_used(ngx_proxy_user_zone_t *zone,
+    const u_char *key);
 
 /*
  * A handle and its user.  NGX_OK: "record" is filled.  NGX_ABORT: known not

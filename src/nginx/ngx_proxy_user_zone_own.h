@@ -12,7 +12,7 @@
 #include "ngx_proxy_user_zone.h"
 
 
-#define NGX_PROXY_USER_LAYOUT      1    /* part of the zone's name */
+#define NGX_PROXY_USER_LAYOUT      2    /* part of the zone's name */
 #define NGX_PROXY_USER_TOMBS_MIN   1024 /* chunks, if there are so many */
 
 
@@ -22,6 +22,7 @@ typedef enum {
     NGX_PROXY_USER_USERS,
     NGX_PROXY_USER_NONES,
     NGX_PROXY_USER_TOMBS,
+    NGX_PROXY_USER_USED,
     NGX_PROXY_USER_KINDS
 } ngx_proxy_user_kind_e;
 

@@ -393,7 +393,7 @@ local function not_caps()
         end
     end
 
-    if string.find(ARGV[13], '[^ !#-%[%]-~]') then
+    if string.find(ARGV[13], '[^]-~ !#-[]') then
         return 'not a scope'
     end
 
