@@ -143,6 +143,23 @@ pu_caller_display(const pu_issuer_t *issuer, json_t *claims,
 }
 
 
+/* What is compared with a user_name or external_id; never guessed. */
+
+static void
+pu_caller_link(const pu_issuer_t *issuer, json_t *claims, pu_caller_t *caller)
+{
+    pu_str_t  s;
+
+    if (issuer->link.n != 0
+        && pu_json_str(pu_json_walk(claims, issuer->link.words,
+                                    issuer->link.n), &s)
+        && s.len <= PU_LINK_LEN_MAX && !pu_str_has_control(s))
+    {
+        caller->link = s;
+    }
+}
+
+
 static int
 pu_claim_is(const json_t *claims, const char *name, pu_str_t s)
 {
@@ -353,6 +370,7 @@ pu_issuer_caller(const pu_issuer_t *issuer, json_t *claims, pu_str_t payload,
                       || pu_claim_is(claims, "azp", caller->subject);
 
     pu_caller_display(issuer, claims, caller);
+    pu_caller_link(issuer, claims, caller);
 
     if (!pu_caller_roles(issuer, claims, b, caller)
         || !pu_caller_scopes(issuer, claims, b, caller)

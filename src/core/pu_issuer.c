@@ -120,14 +120,17 @@ static const pu_directive_t  pu_directives[] = {
 
     { "default_role", 1, PU_ARGS_ANY, 0, 0, pu_set_default_role, 0 },
 
-    { "provision", 1, 1, 0, 0, pu_set_provision, 0 }
+    { "provision", 1, 1, 0, 0, pu_set_provision, 0 },
+
+    { "link", 2, PU_PATH_MAX, 0, 0, pu_set_path,
+      offsetof(pu_issuer_t, link) }
 };
 
 #define PU_DIRECTIVES  (sizeof(pu_directives) / sizeof(pu_directives[0]))
 
 /* Names that the documentation knows and this build does not. */
 static const char *const  pu_directives_later[] = {
-    "jwks_uri", "discovery", "introspection", "ca_file", "timeout", "link"
+    "jwks_uri", "discovery", "introspection", "ca_file", "timeout"
 };
 
 /* Tokens of other protocols: never an access token, whoever asks. */

@@ -15,6 +15,7 @@
 #include "pu_jwe.h"
 #include "pu_keys.h"
 #include "pu_reason.h"
+#include "pu_user.h"
 #include "pu_str.h"
 
 
@@ -57,6 +58,8 @@ struct pu_issuer_s {
     pu_path_t         display;          /* n 0: preferred_username */
     pu_path_t         role_claim;
     pu_path_t         scope_claim;      /* n 0: scope, then scp */
+    pu_path_t         link;             /* when finished, the claim; n 0: */
+    pu_link_t         link_by;          /* none */
     size_t            nroles;
     pu_named_list_t  *role_map;         /* sorted by value when finished */
     pu_list_t         default_roles;
@@ -125,6 +128,7 @@ int pu_issuer_url_ok(pu_str_t url);
 typedef struct {
     pu_str_t  subject;
     pu_str_t  display;
+    pu_str_t  link;                     /* or empty */
     pu_str_t  roles;
     pu_str_t  scopes;
     unsigned  service:1;                /* subject is client_id or azp */

@@ -214,6 +214,56 @@ pu_digest_named(EVP_MD_CTX *ctx, const pu_named_list_t *items, size_t n)
 
 
 /*
+ * Of the words of "link" the first says by what, the rest are the claim.  Two
+ * ways to a user at once would be two accounts for one person.
+ */
+static int
+pu_issuer_link(pu_issuer_t *issuer, char *err)
+{
+    size_t      i;
+    pu_str_t    by;
+    pu_path_t  *link;
+
+    link = &issuer->link;
+
+    if (link->n == 0) {
+        return 1;
+    }
+
+    by = link->words[0];
+
+    if (pu_str_is(by, "user_name")) {
+        issuer->link_by = PU_LINK_USER_NAME;
+
+    } else if (pu_str_is(by, "external_id")) {
+        issuer->link_by = PU_LINK_EXTERNAL_ID;
+
+    } else {
+        return pu_issuer_fail(err, "\"link\" has the value \"%.*s\", allowed "
+                              "are user_name and external_id, then the claim",
+                              (int) (by.len > 100 ? 100 : by.len),
+                              (const char *) by.data);
+    }
+
+    if (issuer->jit) {
+        return pu_issuer_fail(err, "the issuer \"%.*s\" has \"link\" and "
+                              "makes users by \"provision jit\", allowed with "
+                              "\"link\" is \"provision known\": else one "
+                              "person would have two accounts",
+                              PU_STR_FMT(issuer->name));
+    }
+
+    for (i = 1; i < link->n; i++) {
+        link->words[i - 1] = link->words[i];
+    }
+
+    link->n--;
+
+    return 1;
+}
+
+
+/*
  * Leeway and max_age are not part of it: they are applied at every use.  Nor
  * are display name and provisioning: nothing of them is in a cached token.
  */
@@ -276,7 +326,7 @@ pu_issuer_finish(pu_issuer_t *issuer, char err[PU_ERROR_SIZE])
 {
     size_t  i;
 
-    if (!pu_issuer_complete(issuer, err)) {
+    if (!pu_issuer_complete(issuer, err) || !pu_issuer_link(issuer, err)) {
         return 0;
     }
 

@@ -369,6 +369,7 @@ pu_token_caller(pu_token_t *token, pu_str_t payload)
         token->verified.roles = caller.roles;
         token->verified.scopes = caller.scopes;
         token->display = caller.display;
+        token->link = caller.link;
         token->service = caller.service;
     }
 

@@ -66,6 +66,7 @@ typedef struct {
     const pu_keys_t    *keys;           /* that issuer's in force, borrowed */
     pu_verified_t       verified;
     pu_str_t            display;        /* for a user made now */
+    pu_str_t            link;           /* for one who was provisioned */
     pu_str_t            jti;            /* data NULL: the token has none */
     unsigned            service:1;
     unsigned            kid_unknown:1;  /* no key in force has its kid */

@@ -41,6 +41,8 @@ typedef enum {
 } pu_handle_kind_t;
 
 /* By what a user who was provisioned is found. */
+#define PU_LINK_LEN_MAX       1024
+
 typedef enum {
     PU_LINK_NONE = 0,
     PU_LINK_USER_NAME,

@@ -437,6 +437,8 @@ ngx_proxy_user_access_lookup(ngx_http_request_t *r,
     query.kind = id->kind;
     query.stale = (conf->on_unknown == NGX_PROXY_USER_STALE);
     query.create = (id->kind == PU_HANDLE_SUB && id->issuer->jit);
+    query.link = (id->kind == PU_HANDLE_SUB) ? id->issuer->link_by
+                                             : PU_LINK_NONE;
     ngx_memcpy(query.digest, id->handle, PU_SHA256_LEN);
 
     if (ngx_proxy_user_store_cached(mcf->store, &query, &answer) == NGX_OK) {
@@ -444,7 +446,7 @@ ngx_proxy_user_access_lookup(ngx_http_request_t *r,
         return PU_OK;
     }
 
-    if (query.create) {
+    if (query.create || query.link) {
 
         if (!id->described) {
             reason = ngx_proxy_user_prove_again(r, id);
@@ -458,6 +460,12 @@ ngx_proxy_user_access_lookup(ngx_http_request_t *r,
         query.service = id->service;
         query.issuer = id->issuer->url;
         query.subject = id->verified.subject;
+        query.claim = id->link;
+        query.iat = id->verified.iat;
+
+        if (id->link.len == 0) {
+            query.link = PU_LINK_NONE;
+        }
     }
 
     id->waiter.handler = ngx_proxy_user_access_wake;

@@ -86,6 +86,7 @@ struct ngx_proxy_user_identity_s {
     unsigned                          described:1;
     unsigned                          service:1;
     pu_str_t                          display;
+    pu_str_t                          link;     /* or is linked now */
 
     /* decisions: the last, and the first that was not "allow" */
     ngx_proxy_user_decision_t         last;

@@ -265,7 +265,7 @@ ngx_proxy_user_proof_describe(ngx_http_request_t *r,
 {
     u_char  *p;
 
-    p = ngx_pnalloc(r->pool, token->display.len + 1);
+    p = ngx_pnalloc(r->pool, token->display.len + token->link.len + 1);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -273,6 +273,14 @@ ngx_proxy_user_proof_describe(ngx_http_request_t *r,
     ngx_memcpy(p, token->display.data, token->display.len);
 
     id->display = (pu_str_t) { token->display.len, p };
+
+    p += token->display.len;
+
+    if (token->link.len) {
+        ngx_memcpy(p, token->link.data, token->link.len);
+    }
+
+    id->link = (pu_str_t) { token->link.len, p };
     id->service = token->service;
     id->described = 1;
 

@@ -15,7 +15,7 @@
 
 #define NGX_PROXY_USER_FLIGHTS      256     /* buckets */
 #define NGX_PROXY_USER_RACES        4       /* asked again as often for it */
-#define NGX_PROXY_USER_TEXT_MAX     2048    /* of a new user's three names */
+#define NGX_PROXY_USER_TEXT_MAX     3072    /* of a new user's names */
 #define NGX_PROXY_USER_REPLY_MAX    (128 * 1024)
 
 
@@ -182,7 +182,9 @@ ngx_proxy_user_store_cached(ngx_proxy_user_store_t *store,
         return NGX_OK;
     }
 
-    if (rc == NGX_ABORT && !query->create) {
+    /* whoever is made or provisioned a moment later need not wait for it */
+
+    if (rc == NGX_ABORT && !query->create && !query->link) {
         answer->reason = PU_USER_UNKNOWN;
         answer->cache = NGX_PROXY_USER_CACHE_HIT;
         return NGX_OK;
@@ -403,6 +405,8 @@ ngx_proxy_user_flight_new(ngx_proxy_user_store_t *store,
     pu_buf_str(&text, query->issuer);
     flight->query.subject.data = text.pos;
     pu_buf_str(&text, query->subject);
+    flight->query.claim.data = text.pos;
+    pu_buf_str(&text, query->claim);
 
     if (text.full) {
         ngx_free(flight);
@@ -463,6 +467,9 @@ ngx_proxy_user_flight_ask(ngx_proxy_user_flight_t *flight)
     lookup.name = flight->query.name;
     lookup.issuer = flight->query.issuer;
     lookup.subject = flight->query.subject;
+    lookup.link = flight->query.link;
+    lookup.claim = flight->query.claim;
+    lookup.iat = flight->query.iat;
 
     if (!pu_command_lookup(&args, ngx_proxy_user_redis_script(store->redis),
                            ngx_proxy_user_str(&store->conf->prefix),

@@ -30,6 +30,9 @@ typedef struct {
     pu_str_t                        name;
     pu_str_t                        issuer;     /* url */
     pu_str_t                        subject;
+    pu_link_t                       link;       /* or for this */
+    pu_str_t                        claim;
+    int64_t                         iat;
 } ngx_proxy_user_query_t;
 
 

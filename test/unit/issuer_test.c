@@ -59,8 +59,7 @@ an_unknown_directive_is_named(void)
     char    line[64];
 
     static const char *const  later[] = {
-        "jwks_uri", "discovery", "introspection", "ca_file", "timeout",
-        "link"
+        "jwks_uri", "discovery", "introspection", "ca_file", "timeout"
     };
 
     LINE_REFUSED("audiences api", "unknown directive \"audiences\"");
@@ -281,6 +280,58 @@ roles_are_role_names(void)
 }
 
 
+/* What is wrong with these lines once all are read; empty: nothing. */
+
+static const char *
+linked(const char *first, const char *second, size_t *words)
+{
+    static char  err[PU_ERROR_SIZE];
+
+    pu_issuer_t  *issuer;
+
+    const char *const  lines[] = {
+        "issuer https://idp.example.com", "audience api", first, second, NULL
+    };
+
+    issuer = mint_issuer_lines(lines);
+    issuer->keys = pu_keys_jwks(PU_STR("{\"keys\":[]}"), NULL, NULL, err);
+    err[0] = '\0';
+
+    if (pu_issuer_finish(issuer, err)) {
+        *words = issuer->link.n;
+        CHECK_STR(issuer->link.words[*words - 1], "id");
+        err[0] = '\0';
+    }
+
+    pu_issuer_free(issuer);
+
+    return err;
+}
+
+
+static void
+a_link_needs_provisioned_users(void)
+{
+    size_t  n;
+
+    LINE_REFUSED("link", "link");
+    LINE_REFUSED("link user_name", "link");
+
+    CHECK_SAYS(linked("link email id", "provision known", &n),
+               "\"link\" has the value \"email\", allowed are user_name and "
+               "external_id");
+    CHECK_SAYS(linked("link user_name id", "provision jit", &n),
+               "allowed with \"link\" is \"provision known\"");
+    CHECK_SAYS(linked("link user_name id", "leeway 1s", &n),
+               "allowed with \"link\" is \"provision known\"");
+
+    CHECK_INT(linked("link user_name id", "provision known", &n)[0], 0);
+    CHECK_INT(n, 1);
+    CHECK_INT(linked("link external_id ext id", "provision known", &n)[0], 0);
+    CHECK_INT(n, 2);
+}
+
+
 static void
 provision_is_jit_or_known(void)
 {
@@ -467,6 +518,7 @@ static const unit_test_t  tests[] = {
     UNIT(audience_is_values_or_off),
     UNIT(roles_are_role_names),
     UNIT(provision_is_jit_or_known),
+    UNIT(a_link_needs_provisioned_users),
     UNIT(a_key_file_is_read_and_named),
     UNIT(what_is_required_is_named),
     UNIT(defaults_are_filled),
