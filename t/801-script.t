@@ -249,6 +249,33 @@ subtest 'accept_store' => sub {
 };
 
 
+subtest 'the first change names the store' => sub {
+    fresh();
+    my ($id, $other) = (user_id(1), user_id(2));
+    user_set($_, state => 'active') for $id, $other;
+
+    is(change('suspend', $id)->[0], 'done', 'a user somebody wrote by hand');
+    my %meta = @{ redis('HGETALL', '{pu}:meta') };
+    like($meta{store}, qr/^[A-Za-z0-9_-]{22,64}$/, 'the store has an id');
+    is($meta{schema}, 1, 'and a schema');
+
+    change('suspend', $other);
+    is(redis('HGET', '{pu}:meta', 'store'), $meta{store}, 'which it keeps');
+
+    fresh();
+    user_set($id, state => 'active');
+    change('suspend', $id);
+    isnt(redis('HGET', '{pu}:meta', 'store'), $meta{store},
+         'an emptied one gets another');
+
+    fresh();
+    user_set($id, state => 'active');
+    redis('SET', '{pu}:meta', 'x');
+    is(change('suspend', $id)->[0], 'done', 'nobody stays for its sake');
+    is(redis('GET', '{pu}:meta'), 'x', 'what is no hash is left alone');
+};
+
+
 subtest 'suspend and resume' => sub {
     fresh();
     provision('alice');

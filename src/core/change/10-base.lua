@@ -183,7 +183,24 @@ local function log_fits()
 end
 
 
+-- The first change names the store: a loss cannot be noticed without. Called
+-- after a write only, and never in the way of one. No caller brings an id for
+-- this; Redis's microsecond and the id of the user are as good as random.
+local function name_store(user)
+    local found = key_type(META)
+
+    if found ~= 'none' and found ~= 'hash' or read_meta() then
+        return
+    end
+
+    local id = redis.sha1hex(table.concat(redis.call('TIME'), '.') .. user)
+
+    redis.call('HSET', META, 'store', id, 'schema', '1')
+end
+
+
 local function log(op, user, handle, version, actor, source, reason)
+    name_store(user)
     redis.call('XADD', LOG, 'MAXLEN', '~', LOG_LENGTH, '*', 'op', op,
                'user', user, 'handle', handle, 'version', version,
                'actor', actor, 'source', source, 'reason', reason)
