@@ -12,6 +12,7 @@
 #include "ngx_proxy_user_audit.h"
 #include "ngx_proxy_user_conf.h"
 #include "ngx_proxy_user_report.h"
+#include "ngx_proxy_user_scim.h"
 #include "ngx_proxy_user_store.h"
 #include "ngx_proxy_user_variables.h"
 
@@ -145,6 +146,20 @@ static ngx_command_t  ngx_proxy_user_commands[] = {
     { ngx_string("proxy_user_assertion"),
       NGX_PROXY_USER_ANYWHERE|NGX_CONF_1MORE,
       ngx_proxy_user_assertion_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("proxy_user_scim"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_proxy_user_scim_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("proxy_user_scim_role"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
+      ngx_proxy_user_scim_role_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -293,7 +308,7 @@ ngx_proxy_user_init_process(ngx_cycle_t *cycle)
 
     mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_proxy_user_module);
 
-    if (mcf == NULL || mcf->zone == NULL) {
+    if (mcf == NULL || (mcf->zone == NULL && !mcf->scims)) {
         return NGX_OK;
     }
 
@@ -304,6 +319,18 @@ ngx_proxy_user_init_process(ngx_cycle_t *cycle)
 
     cln->handler = ngx_proxy_user_close;
     cln->data = mcf;
+
+    if (mcf->scims) {
+        mcf->scim = ngx_proxy_user_scim_open(cycle, mcf);
+
+        if (mcf->scim == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (mcf->zone == NULL) {
+        return NGX_OK;
+    }
 
     mcf->store = ngx_proxy_user_store_open(cycle, mcf);
     mcf->hash = pu_hash_new();
@@ -343,6 +370,11 @@ ngx_proxy_user_close(void *data)
     if (mcf->store) {
         ngx_proxy_user_store_close(mcf->store);
         mcf->store = NULL;
+    }
+
+    if (mcf->scim) {
+        ngx_proxy_user_scim_close(mcf->scim);
+        mcf->scim = NULL;
     }
 
     if (mcf->assertions) {

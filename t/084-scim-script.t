@@ -156,9 +156,10 @@ my ($G, $H) = map { group_id($_) } 1, 2;
 subtest 'a user before the first token' => sub {
     fresh();
 
-    is_deeply(create($A, 'Ada@example.com', external_id => 'e-1',
-                     extra => '{"title":"Dr"}', name => 'Ada'),
-              ['done', 1, ''], 'done');
+    my $reply = create($A, 'Ada@example.com', external_id => 'e-1',
+                       extra => '{"title":"Dr"}', name => 'Ada');
+    is($reply->[0], 'done', 'done');
+    is($reply->[2], user($A, 'created'), 'says when');
 
     my %user = @{ redis('HGETALL', "{pu}:user:$A") };
     is($user{$_->[0]}, $_->[1], "$_->[0]")
@@ -173,7 +174,7 @@ subtest 'a user before the first token' => sub {
     is_deeply(log_of(9), ["create $A"], 'one entry');
 
     my $again = leaves_all('again', sub { create($A, 'Ada@example.com') });
-    is_deeply($again, ['done', 1, ''], 'a lost answer is asked for again');
+    is_deeply($again, $reply, 'a lost answer is asked for again');
 
     my $taken = leaves_all('taken', sub { create($B, 'ADA@EXAMPLE.COM') });
     is_deeply($taken, ['refused', 0, 'user_name'], 'in capitals it is taken');

@@ -9,6 +9,7 @@ use lib 't/lib';
 use ProxyUser;
 use Test::More;
 
+use Digest::SHA qw(sha256_hex);
 use File::Basename qw(basename);
 use IO::Socket::INET;
 
@@ -54,6 +55,18 @@ sub cookie { { Cookie => "session=$_[0]" } }
 # What each of them says of itself. Nobody, a token of somebody else's and a
 # forged one are asked of all of them, at the path given first.
 my %example = (
+    'scim.conf' => ['/a',
+        ['an employee the directory has no group for', 'GET /a', $employee,
+         403, 'role_missing'],
+        ['suspended', 'GET /a', $suspended, 403, 'user_suspended'],
+        ['the directory without a token', 'GET /scim/v2/Users', undef, 401,
+         ''],
+        ['the directory with somebody\'s', 'GET /scim/v2/Users', $employee,
+         401, ''],
+        ['the directory', 'GET /scim/v2/Users', 'of-the-directory', 200, '',
+         qr/totalResults/],
+        ['the directory elsewhere', 'GET /a', 'of-the-directory', 401,
+         'token_malformed']],
     'quickstart.conf' => ['/books',
         ['the health check', 'GET /health', undef, 204, ''],
         ['a reader reads', 'GET /books', $reader, 200, 'ok',
@@ -165,6 +178,9 @@ sub adapted {
                                                              : 'rsa1')));
     }
 
+    write_file("$root/conf/scim-tokens",
+               'okta:' . sha256_hex('of-the-directory') . "\n");
+
     $text =~ s{^load_module\s+modules/ngx_proxy_user_module\.so;}
               {$module eq '' ? '' : "load_module $module;"}me;
     $text =~ s{^(\s*)http \{}{$1http \{\ninclude test.conf;}m;
@@ -180,7 +196,8 @@ sub left_over {
     my ($text) = @_;
 
     my @known = (qr{/var/log/nginx/}, qr{127\.0\.0\.1:(?:6379|8080|9000|514)},
-                 qr{\b(?:login|partner|api)\.example\.\w+}, qr{[\w-]+\.json});
+                 qr{\b(?:login|partner|api)\.example\.\w+}, qr{[\w-]+\.json},
+                 qr{scim-tokens|^\s*proxy_user_scim_role "API \w+" \w+;});
 
     # A directive may go on over several lines; the last one has the mark.
     my @marked;

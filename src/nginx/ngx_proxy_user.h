@@ -25,6 +25,9 @@ typedef struct ngx_proxy_user_store_s       ngx_proxy_user_store_t;
 typedef struct ngx_proxy_user_redis_conf_s  ngx_proxy_user_redis_conf_t;
 typedef struct ngx_proxy_user_audit_s       ngx_proxy_user_audit_t;
 typedef struct ngx_proxy_user_assertion_s   ngx_proxy_user_assertion_t;
+typedef struct ngx_proxy_user_scim_s        ngx_proxy_user_scim_t;
+typedef struct ngx_proxy_user_scim_service_s
+    ngx_proxy_user_scim_service_t;
 typedef struct ngx_proxy_user_assertions_s  ngx_proxy_user_assertions_t;
 
 
@@ -80,6 +83,8 @@ typedef struct {
     ngx_uint_t                       keys;        /* a place takes handles */
     ngx_array_t                     *asserted;    /* ..._asserted_t, or NULL */
     ngx_proxy_user_assertions_t     *assertions;  /* set in a worker */
+    ngx_uint_t                       scims;       /* is there a location? */
+    ngx_proxy_user_scim_service_t   *scim;        /* set in a worker */
 } ngx_proxy_user_main_conf_t;
 
 
@@ -102,6 +107,7 @@ typedef struct {
     ngx_array_t                     *strip;       /* ngx_str_t; empty: off */
     ngx_proxy_user_audit_t          *audit;       /* NULL: off */
     ngx_proxy_user_assertion_t      *assertion;   /* NULL: none */
+    ngx_proxy_user_scim_t           *scim;        /* NULL; not inherited */
 } ngx_proxy_user_loc_conf_t;
 
 

@@ -9,6 +9,7 @@
 #include "ngx_proxy_user_conf.h"
 #include "ngx_proxy_user_assertion.h"
 #include "ngx_proxy_user_redis.h"
+#include "ngx_proxy_user_scim.h"
 #include "ngx_proxy_user_zone.h"
 
 
@@ -170,6 +171,13 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_proxy_user_module);
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (conf->scim) {
+        rv = ngx_proxy_user_scim_merge(cf, conf);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
 
     own = conf->roles != NGX_CONF_UNSET_PTR
           || conf->scopes != NGX_CONF_UNSET_PTR

@@ -13,7 +13,7 @@ Users that are made before their first token: by the command or a directory.
                   <external_id or empty> <its digest> <the old one's>
                   <name> <type or empty> <active: 1, 0 or empty: as it was>
                   <extra>
-        word, version, detail
+        word, version, detail (of a user_create that is done: when)
 
 An external_id need not be unique (RFC 7643 section 3.1): its index holds "*"
 where there have been two, which is no user id, so that nobody is found by
@@ -142,8 +142,8 @@ local function create_user()
     local roles = grants_of(ARGV[14], time)
 
     -- the answer to the first attempt was lost: it is the same user
-    if redis.call('HGET', BASE .. 'user:' .. id, 'user_name') == ARGV[7] then
-        return { 'done', 1, '' }
+    if redis.call('HGET', user, 'user_name') == ARGV[7] then
+        return { 'done', 1, redis.call('HGET', user, 'created') or '' }
     end
 
     local word, detail = create_fault(user, handles)
@@ -211,7 +211,7 @@ local function create_user()
 
     log('create', id, ARGV[18], '1', ARGV[4], source, ARGV[6])
 
-    return { 'done', 1, '' }
+    return { 'done', 1, time }
 end
 
 

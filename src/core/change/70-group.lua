@@ -29,6 +29,7 @@ what it gave until a walk has seen every member.
 
 local GROUPS = BASE .. 'groups'
 local MEMBERS = 150
+local MEMBERS_MAX = 50000   -- of one group
 
 
 local function open_group(id)
@@ -373,6 +374,12 @@ local function group_change(group)
 
     if word then
         return group_reply(group, word, detail)
+    end
+
+    if #ARGV[10] > 0
+       and redis.call('ZCARD', group.members) + #words(ARGV[10]) > MEMBERS_MAX
+    then
+        return group_reply(group, 'refused', 'members')
     end
 
     local walk = group.was ~= '' and 'walk' or ''
