@@ -282,6 +282,13 @@ ngx_proxy_user_scim_body(ngx_http_request_t *r)
     for ( ;; ) {
         rc = ngx_proxy_user_scim_take(r, ctx);
 
+        if (rc == NGX_DECLINED) {
+            rc = ngx_proxy_user_scim_error(r,
+                                           NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                           "the body is too large");
+            break;
+        }
+
         if (rc != NGX_OK) {
             break;
         }
@@ -310,7 +317,7 @@ ngx_proxy_user_scim_body(ngx_http_request_t *r)
 }
 
 
-/* What has come; NGX_OK, or what the request ends with. */
+/* What has come: NGX_OK, NGX_DECLINED when it is too much, or a status. */
 
 static ngx_int_t
 ngx_proxy_user_scim_take(ngx_http_request_t *r,
@@ -335,9 +342,7 @@ ngx_proxy_user_scim_take(ngx_http_request_t *r,
         len = b->last - b->pos;
 
         if (len > ctx->scim->body_max - ctx->body_len) {
-            return ngx_proxy_user_scim_error(r,
-                                           NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                                           "the body is too large");
+            return NGX_DECLINED;
         }
 
         if (len > ctx->body_size - ctx->body_len) {
