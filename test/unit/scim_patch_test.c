@@ -1,0 +1,170 @@
+/*
+ * PATCH and records: what becomes of a resource, what of "active", and what is
+ * refused as a whole.
+ */
+
+#include "pu_scim_resource.h"
+#include "unit.h"
+
+
+typedef struct {
+    const char   *operations;
+    int           status;               /* 0: it is taken */
+    pu_active_t   active;
+    const char   *extra;
+} patch_case_t;
+
+static const patch_case_t  cases[] = {
+    { "[{\"op\":\"Replace\",\"path\":\"active\",\"value\":\"False\"}]", 0,
+      PU_ACTIVE_NO, "{\"title\":\"a\"}" },
+    { "[{\"op\":\"replace\",\"value\":{\"active\":false}}]", 0,
+      PU_ACTIVE_NO, "{\"title\":\"a\"}" },
+    { "[{\"op\":\"add\",\"path\":\"ACTIVE\",\"value\":[\"false\"]}]", 0,
+      PU_ACTIVE_NO, "{\"title\":\"a\"}" },
+    { "[{\"op\":\"replace\",\"path\":\"active\",\"value\":{\"value\":"
+      "\"true\"}}]", 0, PU_ACTIVE_YES, "{\"title\":\"a\"}" },
+    { "[{\"op\":\"replace\",\"path\":\"title\",\"value\":\"b\"}]", 0,
+      PU_ACTIVE_KEEP, "{\"title\":\"b\"}" },
+    { "[{\"op\":\"remove\",\"path\":\"title\"}]", 0, PU_ACTIVE_KEEP, "" },
+    { "[{\"op\":\"replace\",\"path\":\"title\",\"value\":null}]", 0,
+      PU_ACTIVE_KEEP, "" },
+    { "[{\"op\":\"add\",\"path\":\"emails[type eq \\\"work\\\"].value\","
+      "\"value\":\"x\"}]", 0, PU_ACTIVE_KEEP,
+      "{\"emails\":[{\"type\":\"work\",\"value\":\"x\"}],\"title\":\"a\"}" },
+    { "[{\"op\":\"add\",\"value\":{\"name.givenName\":\"Ada\"}}]", 0,
+      PU_ACTIVE_KEEP, "{\"name\":{\"givenName\":\"Ada\"},\"title\":\"a\"}" },
+    { "[{\"op\":\"add\",\"path\":\"roles\",\"value\":[{\"primary\":\"True\","
+      "\"value\":\"x\"}]}]", 0, PU_ACTIVE_KEEP,
+      "{\"roles\":[{\"primary\":true,\"value\":\"x\"}],\"title\":\"a\"}" },
+    { "[{\"op\":\"replace\",\"path\":\"password\",\"value\":\"x\"}]", 0,
+      PU_ACTIVE_KEEP, "{\"title\":\"a\"}" },
+    { "[{\"op\":\"replace\",\"path\":\"active\",\"value\":\"no\"}]", 400, 0,
+      NULL },
+    { "[{\"op\":\"replace\",\"path\":\"active\",\"value\":null}]", 400, 0,
+      NULL },
+    { "[{\"op\":\"replace\",\"path\":\"active\"}]", 400, 0, NULL },
+    { "[{\"op\":\"remove\",\"path\":\"active\"}]", 400, 0, NULL },
+    { "[{\"op\":\"remove\"}]", 400, 0, NULL },
+    { "[{\"op\":\"copy\",\"path\":\"title\",\"value\":\"x\"}]", 400, 0,
+      NULL },
+    { "[{\"path\":\"title\",\"value\":\"x\"}]", 400, 0, NULL },
+    { "[{\"op\":\"add\",\"path\":5,\"value\":\"x\"}]", 400, 0, NULL },
+    { "[{\"op\":\"add\",\"path\":\"id\",\"value\":\"x\"}]", 400, 0, NULL },
+    { "[{\"op\":\"add\",\"path\":\"userName\",\"value\":{}}]", 400, 0, NULL },
+    { "[{\"op\":\"add\",\"path\":\"title.x\",\"value\":\"x\"}]", 400, 0,
+      NULL },
+    { "[{\"op\":\"add\",\"OP\":\"add\",\"path\":\"title\",\"value\":\"x\"}]",
+      400, 0, NULL },
+    { "[]", 400, 0, NULL },
+    { "[5]", 400, 0, NULL },
+    { "{}", 400, 0, NULL }
+};
+
+
+static json_t *
+body_of(const char *operations)
+{
+    json_t  *list;
+
+    list = json_loads(operations, 0, NULL);
+
+    return json_pack("{s:o}", "Operations", list);
+}
+
+
+static void
+a_user_is_patched_as_directories_do(void)
+{
+    int               ok;
+    size_t            i;
+    json_t           *r, *body;
+    pu_scim_error_t   err;
+    pu_scim_record_t  record;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        memset(&err, 0, sizeof(err));
+        memset(&record, 0, sizeof(record));
+        r = json_pack("{s:s, s:s, s:s}", "id", "u_1", "userName", "ada",
+                      "title", "a");
+        body = body_of(cases[i].operations);
+
+        ok = pu_scim_patch(r, PU_SCIM_USERS, body, NULL, &err)
+             && pu_scim_record_read(&record, PU_SCIM_USERS, r, NULL, &err);
+
+        unit_check(__FILE__, __LINE__,
+                   ok == (cases[i].status == 0)
+                   && err.status == cases[i].status, cases[i].operations);
+
+        if (ok) {
+            CHECK_STR(record.key, "ada");
+            CHECK_INT(record.active, cases[i].active);
+            CHECK_STR(record.extra, cases[i].extra);
+        }
+
+        pu_scim_record_free(&record);
+        json_decref(body);
+        json_decref(r);
+    }
+}
+
+
+static void
+members_are_noted_in_order(void)
+{
+    size_t              i;
+    json_t             *r, *body;
+    pu_scim_error_t     err;
+    pu_scim_members_t   members;
+
+#define A  "u_AAAAAAAAAAAAAAAAAAAAAA"
+#define B  "u_BBBBBBBBBBBBBBBBBBBBBB"
+
+    static const struct {
+        const char  *operations;
+        int          clear;
+        const char  *set;
+    } notes[] = {
+        { "[{\"op\":\"add\",\"path\":\"members\",\"value\":[{\"value\":\""
+          A "\",\"$ref\":null},{\"value\":\"nobody\"}]}]", 0,
+          "{\"" A "\":true}" },
+        { "[{\"op\":\"Remove\",\"path\":\"members\",\"value\":[{\"value\":\""
+          A "\"}]}]", 0, "{\"" A "\":false}" },
+        { "[{\"op\":\"remove\",\"path\":\"members[value eq \\\"" A "\\\" or "
+          "value eq \\\"" B "\\\"]\"}]", 0,
+          "{\"" A "\":false,\"" B "\":false}" },
+        { "[{\"op\":\"remove\",\"path\":\"members\"},{\"op\":\"add\","
+          "\"value\":{\"members\":{\"value\":\"" B "\"}}}]", 1,
+          "{\"" B "\":true}" },
+        { "[{\"op\":\"add\",\"path\":\"members\",\"value\":\"" A "\"},"
+          "{\"op\":\"replace\",\"path\":\"members\",\"value\":[]}]", 1, "{}" }
+    };
+
+    for (i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
+        memset(&err, 0, sizeof(err));
+        CHECK(pu_scim_members_init(&members));
+
+        r = json_pack("{s:s}", "displayName", "g");
+        body = body_of(notes[i].operations);
+
+        unit_check(__FILE__, __LINE__,
+                   pu_scim_patch(r, PU_SCIM_GROUPS, body, &members, &err),
+                   notes[i].operations);
+        CHECK_INT(members.clear, notes[i].clear);
+
+        json_decref(body);
+        json_decref(r);
+        r = json_loads(notes[i].set, 0, NULL);
+        unit_check(__FILE__, __LINE__, json_equal(r, members.set),
+                   notes[i].set);
+        json_decref(r);
+        pu_scim_members_free(&members);
+    }
+}
+
+
+static const unit_test_t  tests[] = {
+    UNIT(a_user_is_patched_as_directories_do),
+    UNIT(members_are_noted_in_order)
+};
+
+UNIT_MAIN(tests)
