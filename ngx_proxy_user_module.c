@@ -108,6 +108,13 @@ static ngx_command_t  ngx_proxy_user_commands[] = {
       offsetof(ngx_proxy_user_loc_conf_t, preflight),
       ngx_proxy_user_preflight },
 
+    { ngx_string("proxy_user_explain"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_proxy_user_explain_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("proxy_user_accept"),
       NGX_PROXY_USER_ANYWHERE|NGX_CONF_1MORE,
       ngx_proxy_user_accept_directive,

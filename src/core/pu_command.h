@@ -107,6 +107,17 @@ typedef struct {
 pu_lookup_status_t pu_reply_lookup(const redisReply *reply,
     pu_found_t *found);
 
+/*
+ * A user's record by id, and the id by user_name: plain commands that read.
+ * NAME: 1, or 0 when OpenSSL has failed; its reply is a string or nil.  USER:
+ * FOUND, NONE, UNREADABLE or ERROR (a reply of NULL is one); strings point
+ * into the reply.
+ */
+void pu_command_who(pu_args_t *args, pu_str_t prefix, pu_str_t id);
+int pu_command_who_name(pu_args_t *args, pu_str_t prefix, pu_str_t user_name);
+pu_lookup_status_t pu_reply_who(const redisReply *reply, pu_str_t id,
+    pu_user_t *user);
+
 
 /* The change log. */
 typedef struct {

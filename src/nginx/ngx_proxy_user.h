@@ -96,6 +96,8 @@ typedef struct {
     ngx_array_t                     *requires;    /* ..._require_t */
     ngx_uint_t                       mode;
     ngx_uint_t                       preflight;
+    const char                      *guard;       /* a directive that is for
+                                                     operators; not merged */
     ngx_array_t                     *accept;      /* ngx_str_t, then ... */
     ngx_array_t                     *accepted;    /* const pu_issuer_t * */
     const pu_issuer_t               *decrypts;    /* encrypted tokens, or

@@ -41,9 +41,6 @@ static pu_reason_t ngx_proxy_user_access_judge(ngx_http_request_t *r,
 static ngx_uint_t ngx_proxy_user_access_keeps(
     const ngx_proxy_user_identity_t *id,
     const ngx_proxy_user_loc_conf_t *conf);
-static ngx_uint_t ngx_proxy_user_access_accepts(
-    const ngx_proxy_user_identity_t *id,
-    const ngx_proxy_user_loc_conf_t *conf);
 static pu_reason_t ngx_proxy_user_access_lookup(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
 static void ngx_proxy_user_access_detach(ngx_proxy_user_identity_t *id);
@@ -311,8 +308,8 @@ ngx_proxy_user_access_bind(ngx_http_request_t *r,
         return PU_TOKEN_BINDING;
     }
 
-    return ngx_proxy_user_access_accepts(id, conf) ? PU_OK
-                                                   : PU_ISSUER_NOT_ACCEPTED;
+    return ngx_proxy_user_judge_accepts(id, conf) ? PU_OK
+                                                  : PU_ISSUER_NOT_ACCEPTED;
 }
 
 
@@ -338,8 +335,8 @@ ngx_proxy_user_access_user(ngx_http_request_t *r,
         return id->store;
     }
 
-    return ngx_proxy_user_access_accepts(id, conf) ? PU_OK
-                                                   : PU_ISSUER_NOT_ACCEPTED;
+    return ngx_proxy_user_judge_accepts(id, conf) ? PU_OK
+                                                  : PU_ISSUER_NOT_ACCEPTED;
 }
 
 
@@ -382,29 +379,6 @@ ngx_proxy_user_access_keeps(const ngx_proxy_user_identity_t *id,
                           source[i].name.len)
                == 0)
         {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static ngx_uint_t
-ngx_proxy_user_access_accepts(const ngx_proxy_user_identity_t *id,
-    const ngx_proxy_user_loc_conf_t *conf)
-{
-    ngx_uint_t           i;
-    const pu_issuer_t  **issuer;
-
-    if (conf->accepted == NULL) {
-        return 1;
-    }
-
-    issuer = conf->accepted->elts;
-
-    for (i = 0; i < conf->accepted->nelts; i++) {
-        if (issuer[i] == id->issuer) {
             return 1;
         }
     }

@@ -230,6 +230,10 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    if (conf->guard && ngx_proxy_user_guarded(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     if (clcf->name.len == 0) {
         return NGX_CONF_OK;
     }

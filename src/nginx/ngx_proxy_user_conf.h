@@ -46,6 +46,22 @@ char *ngx_proxy_user_strip_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_proxy_user_audit_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* location */
+char *ngx_proxy_user_explain_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * Is a content handler that is for operators guarded, or said not to be?  In
+ * its setter "words" from the second on are looked at: the last may be
+ * "unguarded".  Sets conf->guard; the merge then refuses the configuration
+ * unless an enforced "proxy_user on" with a role line is in force there under
+ * "satisfy all".
+ */
+void ngx_proxy_user_guard(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf,
+    const char *directive);
+ngx_int_t ngx_proxy_user_guarded(ngx_conf_t *cf,
+    const ngx_proxy_user_loc_conf_t *conf);
+
 /* "file:line" of the directive that is read, in the configuration's pool */
 ngx_int_t ngx_proxy_user_where(ngx_conf_t *cf, pu_str_t *where);
 

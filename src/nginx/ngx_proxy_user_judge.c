@@ -97,6 +97,29 @@ ngx_proxy_user_judge_grants(ngx_http_request_t *r,
 }
 
 
+ngx_uint_t
+ngx_proxy_user_judge_accepts(const ngx_proxy_user_identity_t *id,
+    const ngx_proxy_user_loc_conf_t *conf)
+{
+    ngx_uint_t           i;
+    const pu_issuer_t  **issuer;
+
+    if (conf->accepted == NULL) {
+        return 1;
+    }
+
+    issuer = conf->accepted->elts;
+
+    for (i = 0; i < conf->accepted->nelts; i++) {
+        if (issuer[i] == id->issuer) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 pu_reason_t
 ngx_proxy_user_judge_require(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)

@@ -21,6 +21,10 @@ pu_reason_t ngx_proxy_user_judge(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf,
     pu_str_t method);
 
+/* Do credentials of id->issuer count here? */
+ngx_uint_t ngx_proxy_user_judge_accepts(const ngx_proxy_user_identity_t *id,
+    const ngx_proxy_user_loc_conf_t *conf);
+
 /*
  * The lines of proxy_user_require, after that.  Values are those of "r"; NULL:
  * they are not known, and count as empty.

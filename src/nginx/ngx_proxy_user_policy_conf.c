@@ -5,6 +5,7 @@
  */
 
 #include "ngx_proxy_user_conf.h"
+#include "ngx_proxy_user_explain.h"
 
 
 static char *ngx_proxy_user_profile_line(ngx_conf_t *cf,
@@ -309,4 +310,75 @@ ngx_proxy_user_policy_report_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
     return ngx_conf_full_name(cf->cycle, &mcf->report, 1) == NGX_OK
            ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_proxy_user_explain_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t                 *words;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler == ngx_proxy_user_explain_handler) {
+        return "is duplicate";
+    }
+
+    words = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(words[1].data, "unguarded") != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"proxy_user_explain\" has the value \"%V\", "
+                           "allowed is unguarded", &words[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf->handler = ngx_proxy_user_explain_handler;
+    ngx_proxy_user_guard(cf, conf, "proxy_user_explain");
+
+    return NGX_CONF_OK;
+}
+
+
+void
+ngx_proxy_user_guard(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf,
+    const char *directive)
+{
+    ngx_str_t  *words;
+
+    words = cf->args->elts;
+
+    if (cf->args->nelts == 1
+        || ngx_strcmp(words[cf->args->nelts - 1].data, "unguarded") != 0)
+    {
+        conf->guard = directive;
+    }
+}
+
+
+ngx_int_t
+ngx_proxy_user_guarded(ngx_conf_t *cf, const ngx_proxy_user_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (conf->enable == NGX_PROXY_USER_ON
+        && conf->mode == NGX_PROXY_USER_ENFORCE
+        && conf->policy.nroles
+        && clcf->satisfy == NGX_HTTP_SATISFY_ALL)
+    {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%s\" in location \"%V\" is for operators: there "
+                       "must be \"proxy_user on\", \"proxy_user_mode "
+                       "enforce\", a \"proxy_user_role\" and \"satisfy "
+                       "all\", or \"unguarded\" at the end of its line",
+                       conf->guard, &clcf->name);
+
+    return NGX_ERROR;
 }

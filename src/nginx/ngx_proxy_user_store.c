@@ -126,6 +126,13 @@ ngx_proxy_user_store_open(ngx_cycle_t *cycle,
 }
 
 
+ngx_proxy_user_redis_t *
+ngx_proxy_user_store_redis(const ngx_proxy_user_store_t *store)
+{
+    return store->redis;
+}
+
+
 void
 ngx_proxy_user_store_close(ngx_proxy_user_store_t *store)
 {

@@ -60,6 +60,10 @@ typedef struct {
 ngx_proxy_user_store_t *ngx_proxy_user_store_open(ngx_cycle_t *cycle,
     ngx_proxy_user_main_conf_t *mcf);
 
+/* Its connection, for a question of another kind; NULL: there is no Redis. */
+struct ngx_proxy_user_redis_s *ngx_proxy_user_store_redis(
+    const ngx_proxy_user_store_t *store);
+
 /* At its end; nobody is called back. */
 void ngx_proxy_user_store_close(ngx_proxy_user_store_t *store);
 

@@ -364,6 +364,31 @@ ngx_proxy_user_zone_user(ngx_proxy_user_zone_t *zone, const u_char *key,
 }
 
 
+ngx_int_t
+ngx_proxy_user_zone_by_id(ngx_proxy_user_zone_t *zone,
+    ngx_proxy_user_record_t *record)
+{
+    u_char                   user[NGX_PROXY_USER_KEY_LEN];
+    ngx_proxy_user_entry_t  *e;
+
+    ngx_proxy_user_zone_user_key(user, record->id);
+
+    ngx_proxy_user_zone_lock(zone);
+
+    e = ngx_proxy_user_zone_find(zone, NGX_PROXY_USER_USERS, user);
+
+    if (e) {
+        record->since = e->stamp;
+        record->user_len = ngx_proxy_user_arena_copy(&zone->arena, e,
+                                                     record->user, 0);
+    }
+
+    ngx_proxy_user_zone_unlock(zone);
+
+    return e ? NGX_OK : NGX_DECLINED;
+}
+
+
 uint64_t
 ngx_proxy_user_zone_applied(ngx_proxy_user_zone_t *zone)
 {

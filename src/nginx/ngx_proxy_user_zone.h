@@ -90,6 +90,10 @@ ngx_uint_t ngx_proxy_user_zone_used(ngx_proxy_user_zone_t *zone,
 ngx_int_t ngx_proxy_user_zone_user(ngx_proxy_user_zone_t *zone,
     const u_char *key, ngx_proxy_user_record_t *record);
 
+/* The user with "record->id" alone: NGX_OK, or NGX_DECLINED. */
+ngx_int_t ngx_proxy_user_zone_by_id(ngx_proxy_user_zone_t *zone,
+    ngx_proxy_user_record_t *record);
+
 /* The number of changes applied so far: to be noted before a look-up. */
 uint64_t ngx_proxy_user_zone_applied(ngx_proxy_user_zone_t *zone);
 
