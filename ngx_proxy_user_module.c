@@ -11,6 +11,7 @@
 #include "ngx_proxy_user_assertion.h"
 #include "ngx_proxy_user_audit.h"
 #include "ngx_proxy_user_conf.h"
+#include "ngx_proxy_user_cut.h"
 #include "ngx_proxy_user_report.h"
 #include "ngx_proxy_user_scim.h"
 #include "ngx_proxy_user_store.h"
@@ -177,6 +178,13 @@ static ngx_command_t  ngx_proxy_user_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("proxy_user_cut"),
+      NGX_PROXY_USER_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_proxy_user_enum_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_proxy_user_loc_conf_t, cut),
+      ngx_proxy_user_cut },
 
     { ngx_string("proxy_user_audit"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
@@ -350,7 +358,9 @@ ngx_proxy_user_init_process(ngx_cycle_t *cycle)
         }
     }
 
-    return mcf->store && mcf->hash ? NGX_OK : NGX_ERROR;
+    mcf->cuts = ngx_proxy_user_cuts_open(cycle, mcf);
+
+    return mcf->store && mcf->hash && mcf->cuts ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -373,6 +383,11 @@ static void
 ngx_proxy_user_close(void *data)
 {
     ngx_proxy_user_main_conf_t *mcf = data;
+
+    if (mcf->cuts) {
+        ngx_proxy_user_cuts_close(mcf->cuts);
+        mcf->cuts = NULL;
+    }
 
     if (mcf->store) {
         ngx_proxy_user_store_close(mcf->store);

@@ -29,6 +29,7 @@ typedef struct ngx_proxy_user_scim_s        ngx_proxy_user_scim_t;
 typedef struct ngx_proxy_user_scim_service_s
     ngx_proxy_user_scim_service_t;
 typedef struct ngx_proxy_user_assertions_s  ngx_proxy_user_assertions_t;
+typedef struct ngx_proxy_user_cuts_s        ngx_proxy_user_cuts_t;
 
 
 #define NGX_PROXY_USER_OFF       0
@@ -85,6 +86,7 @@ typedef struct {
     ngx_proxy_user_assertions_t     *assertions;  /* set in a worker */
     ngx_uint_t                       scims;       /* is there a location? */
     ngx_proxy_user_scim_service_t   *scim;        /* set in a worker */
+    ngx_proxy_user_cuts_t           *cuts;        /* set in a worker */
 } ngx_proxy_user_main_conf_t;
 
 
@@ -110,6 +112,7 @@ typedef struct {
     ngx_proxy_user_audit_t          *audit;       /* NULL: off */
     ngx_proxy_user_assertion_t      *assertion;   /* NULL: none */
     ngx_proxy_user_scim_t           *scim;        /* NULL; not inherited */
+    ngx_uint_t                       cut;
 } ngx_proxy_user_loc_conf_t;
 
 

@@ -10,6 +10,7 @@
 
 #include "ngx_proxy_user_access.h"
 #include "ngx_proxy_user_credential.h"
+#include "ngx_proxy_user_cut.h"
 #include "ngx_proxy_user_handle.h"
 #include "ngx_proxy_user_identity.h"
 #include "ngx_proxy_user_judge.h"
@@ -182,7 +183,8 @@ static ngx_int_t
 ngx_proxy_user_access_run(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)
 {
-    pu_reason_t  reason;
+    pu_reason_t                        reason;
+    const ngx_proxy_user_main_conf_t  *mcf;
 
     while (id->step < NGX_PROXY_USER_STEPS) {
         reason = ngx_proxy_user_steps[id->step](r, id, conf);
@@ -205,6 +207,9 @@ ngx_proxy_user_access_run(ngx_http_request_t *r,
     }
 
     ngx_proxy_user_access_decide(id, NGX_PROXY_USER_ALLOW, PU_OK);
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
+    ngx_proxy_user_cut_watch(id, conf, mcf->cuts);
 
     return NGX_OK;
 }

@@ -500,6 +500,10 @@ ngx_proxy_user_audit_what(pu_buf_t *b, ngx_http_request_t *r,
     ngx_proxy_user_audit_decimal(b, "request_time", ngx_max(ms, 0), 3);
     ngx_proxy_user_audit_decimal(b, "decide_time", id->spent, 6);
 
+    if (id->cut != PU_OK) {
+        ngx_proxy_user_audit_text(b, "cut", pu_reason_word(id->cut));
+    }
+
     if (r->upstream_states) {
         state = r->upstream_states->elts;
 

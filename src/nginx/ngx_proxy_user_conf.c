@@ -8,6 +8,7 @@
 
 #include "ngx_proxy_user_conf.h"
 #include "ngx_proxy_user_assertion.h"
+#include "ngx_proxy_user_cut.h"
 #include "ngx_proxy_user_redis.h"
 #include "ngx_proxy_user_scim.h"
 #include "ngx_proxy_user_zone.h"
@@ -153,6 +154,7 @@ ngx_proxy_user_create_loc_conf(ngx_conf_t *cf)
     conf->strip = NGX_CONF_UNSET_PTR;
     conf->audit = NGX_CONF_UNSET_PTR;
     conf->assertion = NGX_CONF_UNSET_PTR;
+    conf->cut = NGX_CONF_UNSET_UINT;
 
     return conf;
 }
@@ -198,6 +200,8 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->strip, prev->strip, NULL);
     ngx_conf_merge_ptr_value(conf->audit, prev->audit, NULL);
     ngx_conf_merge_ptr_value(conf->assertion, prev->assertion, NULL);
+    ngx_conf_merge_uint_value(conf->cut, prev->cut,
+                              NGX_PROXY_USER_CUT_REVOKED);
 
     if (conf->realm.data == NULL) {
         conf->realm = prev->realm;

@@ -85,6 +85,10 @@ ngx_proxy_user_identity_leave(ngx_proxy_user_identity_t *id)
         id->leave(id);
         id->leave = NULL;
     }
+
+    if (id->watch.leave) {
+        id->watch.leave(id);
+    }
 }
 
 

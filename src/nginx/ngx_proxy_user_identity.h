@@ -40,6 +40,20 @@ typedef struct {
 
 typedef struct ngx_proxy_user_identity_s  ngx_proxy_user_identity_t;
 
+
+/* Of ngx_proxy_user_cut.c: where the request is found when it may not go on. */
+typedef struct {
+    ngx_proxy_user_cuts_t            *cuts;
+    ngx_queue_t                       user;
+    ngx_queue_t                       handle;
+    ngx_queue_t                       end;      /* of its token */
+    ngx_queue_t                       check;    /* to be looked up */
+    int64_t                           expires;
+    ngx_proxy_user_waiter_t           waiter;
+    void                            (*leave)(ngx_proxy_user_identity_t *id);
+} ngx_proxy_user_watch_t;
+
+
 struct ngx_proxy_user_identity_s {
     ngx_http_request_t               *request;
 
@@ -93,6 +107,9 @@ struct ngx_proxy_user_identity_s {
     ngx_proxy_user_decision_t         refused;
     uint64_t                          begun;    /* us */
     uint64_t                          spent;    /* us */
+
+    ngx_proxy_user_watch_t            watch;    /* leave NULL: none */
+    pu_reason_t                       cut;      /* why it was cut off */
 
     ngx_table_elt_t                  *challenge;
     ngx_table_elt_t                  *retry;

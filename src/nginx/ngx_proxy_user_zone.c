@@ -108,6 +108,8 @@ ngx_proxy_user_zone_init(ngx_shm_zone_t *shm, void *data)
 
     ngx_memzero(zone->head, sizeof(ngx_proxy_user_head_t));
 
+    size -= ngx_proxy_user_zone_ring(zone->head, size);
+
     ngx_proxy_user_arena_init(&zone->arena, &zone->head->arena,
                               size - offsetof(ngx_proxy_user_head_t, arena),
                               ngx_proxy_user_zone_shares,
@@ -138,6 +140,7 @@ ngx_proxy_user_zone_lock(ngx_proxy_user_zone_t *zone)
     if (zone->head->locked) {
         ngx_proxy_user_arena_clear(&zone->arena);
         zone->head->forgot = ++zone->head->applied;
+        ngx_proxy_user_zone_note_all(zone);
     }
 
     zone->head->locked = 1;
@@ -602,6 +605,7 @@ ngx_proxy_user_zone_apply(ngx_proxy_user_zone_t *zone, ngx_pid_t pid,
 
         if (user) {
             ngx_proxy_user_zone_user_key(key, user);
+            ngx_proxy_user_zone_note(zone, key);
             ngx_proxy_user_arena_forget(arena, NGX_PROXY_USER_USERS, key);
             ngx_proxy_user_arena_put(arena, NGX_PROXY_USER_TOMBS, key,
                                      head->applied, NULL, 0);
@@ -609,6 +613,7 @@ ngx_proxy_user_zone_apply(ngx_proxy_user_zone_t *zone, ngx_pid_t pid,
 
         if (handle) {
             if (!made) {
+                ngx_proxy_user_zone_note(zone, handle);
                 ngx_proxy_user_arena_forget(arena, NGX_PROXY_USER_HANDLES,
                                             handle);
             }
@@ -646,6 +651,7 @@ ngx_proxy_user_zone_restart(ngx_proxy_user_zone_t *zone, ngx_pid_t pid,
     } else {
         head->series++;
         head->forgot = ++head->applied;
+        ngx_proxy_user_zone_note_all(zone);
         head->last = last;
         head->started = 1;
         ngx_memcpy(head->digest, digest, PU_SHA256_LEN);

@@ -140,6 +140,18 @@ ngx_int_t ngx_proxy_user_zone_apply(ngx_proxy_user_zone_t *zone,
     ngx_pid_t pid, pu_log_id_t id, const u_char digest[PU_SHA256_LEN],
     const u_char *user, const u_char *handle, ngx_uint_t made);
 
+/*
+ * The changes applied since "*seen", which is moved on: keys of users and
+ * digests of handles, at most "max".  How many, or NGX_DECLINED: there were
+ * more, or nobody knows which.  Costs no lock when there were none.
+ */
+ngx_int_t ngx_proxy_user_zone_changes(ngx_proxy_user_zone_t *zone,
+    uint64_t *seen, u_char (*keys)[NGX_PROXY_USER_KEY_LEN], ngx_uint_t max);
+
+/* A user's key: the random part of its id, zero padded. */
+void ngx_proxy_user_zone_user_key(u_char *key,
+    const u_char *id);
+
 /* Drops every user and handle and goes on from "last". */
 ngx_int_t ngx_proxy_user_zone_restart(ngx_proxy_user_zone_t *zone,
     ngx_pid_t pid, pu_log_id_t last, const u_char digest[PU_SHA256_LEN]);

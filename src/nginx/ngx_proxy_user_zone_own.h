@@ -47,6 +47,11 @@ typedef struct {
     size_t                         store_len;   /* 0: none has been seen */
     ngx_uint_t                     store_foreign;
 
+    uint64_t                       changes; /* keys noted so far */
+    uint64_t                       missed;  /* up to here some are unknown */
+    size_t                         ring;    /* offset of a u_char[nring][..] */
+    uint32_t                       nring;
+
     ngx_proxy_user_arena_head_t    arena;   /* last: its chunks follow */
 } ngx_proxy_user_head_t;
 
@@ -62,8 +67,13 @@ struct ngx_proxy_user_zone_s {
 void ngx_proxy_user_zone_lock(ngx_proxy_user_zone_t *zone);
 void ngx_proxy_user_zone_unlock(ngx_proxy_user_zone_t *zone);
 
-/* A user's key is the random part of its id, zero padded. */
-void ngx_proxy_user_zone_user_key(u_char *key, const u_char *id);
+/* Sets the ring up in the last of "size" bytes; how many those are. */
+size_t ngx_proxy_user_zone_ring(ngx_proxy_user_head_t *head, size_t size);
+
+/* Under the lock: this key has changed; everything may have. */
+void ngx_proxy_user_zone_note(ngx_proxy_user_zone_t *zone,
+    const u_char *key);
+void ngx_proxy_user_zone_note_all(ngx_proxy_user_zone_t *zone);
 
 
 #endif /* NGX_PROXY_USER_ZONE_OWN_H */
