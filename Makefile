@@ -293,6 +293,8 @@ install: all  ## the module where nginx looks for it, the command in PREFIX
 	echo "load_module modules/ngx_proxy_user_module.so;" \
 	    > $(DESTDIR)$(AVAILABLE)/mod-http-proxy-user.conf
 	install -D -m 755 $(COMMAND) $(DESTDIR)$(PREFIX)/bin/proxy-user
+	install -D -m 644 tools/proxy-user.bash \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/proxy-user
 	@if [ -f docs/proxy-user.1 ]; then install -D -m 644 docs/proxy-user.1 \
 	    $(DESTDIR)$(PREFIX)/share/man/man1/proxy-user.1; fi
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "command.h"
+#include "doctor.h"
 
 
 #define CLOCK_DIFFERENCE_MAX  5         /* seconds; leeway covers 30 */
@@ -24,6 +24,7 @@ typedef struct {
     int64_t   log;                      /* entries; -1: no stream */
     int64_t   users;                    /* -1: no sorted set */
     int64_t   clock;                    /* Redis's less ours, in ms */
+    check_report_t  check;
 } doctor_t;
 
 
@@ -105,6 +106,10 @@ doctor_look(session_t *s)
 
     if (code == EXIT_DONE) {
         code = doctor_clock(s, &d);
+    }
+
+    if (code == EXIT_DONE) {
+        code = doctor_check(s, &d.check);
     }
 
     if (code != EXIT_DONE) {
@@ -261,10 +266,14 @@ static void
 doctor_print(const session_t *s, const doctor_t *d)
 {
     table_t  table;
-    char     log[32], users[32], clock[48];
+    char     log[32], users[32], clock[48], records[96];
+    size_t   i;
 
     snprintf(log, sizeof(log), "%lld entries", (long long) d->log);
     snprintf(users, sizeof(users), "%lld", (long long) d->users);
+    snprintf(records, sizeof(records), "%lld users, %lld handles, %lld faults",
+             (long long) d->check.users, (long long) d->check.handles,
+             (long long) d->check.faults);
     snprintf(clock, sizeof(clock), "%+.3f s to this machine's",
              (double) d->clock / 1000);
 
@@ -289,6 +298,14 @@ doctor_print(const session_t *s, const doctor_t *d)
     table_add(&table, PU_STR("log"));
     table_add(&table, pu_str(d->log < 0 ? "unreadable" : log));
 
+    table_add(&table, PU_STR("records"));
+    table_add(&table, pu_str(records));
+
+    for (i = 0; i < d->check.shown; i++) {
+        table_add(&table, PU_STR("fault"));
+        table_add(&table, pu_str(d->check.lines[i]));
+    }
+
     table_print(&table, stdout);
     table_free(&table);
 }
@@ -297,7 +314,8 @@ doctor_print(const session_t *s, const doctor_t *d)
 static void
 doctor_json(const session_t *s, const doctor_t *d)
 {
-    json_t  *object;
+    size_t   i;
+    json_t  *object, *lines;
 
     object = json_object();
 
@@ -311,6 +329,16 @@ doctor_json(const session_t *s, const doctor_t *d)
     json_object_set_new(object, "accepted", output_json(pu_str(d->accepted)));
     json_object_set_new(object, "users", json_integer(d->users));
     json_object_set_new(object, "log", json_integer(d->log));
+    json_object_set_new(object, "handles", json_integer(d->check.handles));
+    json_object_set_new(object, "faults", json_integer(d->check.faults));
+
+    lines = json_array();
+
+    for (i = 0; i < d->check.shown; i++) {
+        json_array_append_new(lines, output_json(pu_str(d->check.lines[i])));
+    }
+
+    json_object_set_new(object, "fault_lines", lines);
 
     output_json_print(object);
 }
@@ -341,6 +369,12 @@ doctor_faults(const session_t *s, const doctor_t *d)
         return fail(EXIT_REFUSED, "there are users but no log; nginx reads "
                     "every user anew, and what was changed, by whom, is "
                     "lost: see what trimmed or deleted it");
+    }
+
+    if (d->check.faults != 0) {
+        return fail(EXIT_REFUSED, "%lld records do not fit together, see "
+                    "above; repair them in Redis, or delete the users they "
+                    "belong to", (long long) d->check.faults);
     }
 
     if (llabs(d->clock) > CLOCK_DIFFERENCE_MAX * 1000) {

@@ -335,6 +335,15 @@ pu_args_caps(pu_args_t *args, const pu_change_t *change)
 }
 
 
+void
+pu_command_check(pu_args_t *args, const char *sha, pu_str_t prefix,
+    pu_str_t keys)
+{
+    pu_args_script(args, sha, prefix, "check");
+    pu_args_str(args, keys);
+}
+
+
 int
 pu_used_id_ok(pu_str_t id)
 {

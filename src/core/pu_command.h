@@ -238,6 +238,14 @@ pu_change_status_t pu_reply_change(const redisReply *reply,
 pu_str_t pu_reply_detail(const redisReply *reply);
 
 /*
+ * Do these records fit together?  "keys": what follows {prefix}: in their
+ * names, parted by spaces, at most 4096 bytes.  The reply: for each at fault
+ * its name and a word of 85-check.lua.
+ */
+void pu_command_check(pu_args_t *args, const char *sha, pu_str_t prefix,
+    pu_str_t keys);
+
+/*
  * When a key or certificate was last used: SET {prefix}:used:<public id>,
  * kept for PU_USED_KEPT seconds.  The id must be one that pu_used_id_ok takes:
  * 1 to 43 of base64url's characters.
