@@ -407,7 +407,7 @@ subtest 'a group that gives something else' => sub {
     my $reply = change_group($G, name => 'Other', roles => 'both new');
     is($reply->[2], 'walk', 'the members are still to be seen');
     is(roles($ids[5]), 'both old', 'as before');
-    is(group($G, 'was'), 'old both', 'what was given');
+    is(group($G, 'was'), 'old both new', 'what was given, and is');
 
     my ($after, $walks) = ('', 0);
 
@@ -429,6 +429,19 @@ subtest 'a group that gives something else' => sub {
                                                           && $calls < 10);
     is($calls, 3, 'deleted in three');
     is(scalar(grep { roles($ids[$_]) ne '' } 0 .. 6, 8 .. 319), 0, 'taken');
+};
+
+
+subtest 'a group that gave nothing' => sub {
+    fresh();
+    create($A, 'ada');
+    make_group($G, '', $A);
+    is(change_group($G, roles => 'new')->[2], 'walk', 'is walked too');
+    walk($G);
+    is(roles($A), 'new', 'when it gives something');
+    is(change_group($G, roles => '')->[2], 'walk', 'and back');
+    walk($G);
+    is(roles($A), '', 'when it does not');
 };
 
 

@@ -10,7 +10,7 @@ groups, and "scim_roles", those grants of "roles" that groups gave.
 
 One call changes at most MEMBERS members: a large group is several calls, each
 of which leaves everything true. Where the roles of a group change, "was" holds
-what it gave until a walk has seen every member.
+what it gave and gives until a walk has seen every member.
 
     group_create  <new group id> <empty> <actor> <source> <reason>
                   <display_name> <external_id or empty> <roles>
@@ -331,11 +331,14 @@ local function group_create()
 end
 
 
--- What the group gave and may have to be taken back, as a set.
-local function may_be_taken(group)
+-- What the group gave and gives, as a set: every member is to be looked at for
+-- these, so it is empty only where nothing ever was given.
+local function to_be_seen(group, roles)
     local set, list = {}, {}
 
-    for _, role in ipairs(words(group.was .. ' ' .. group.roles)) do
+    for _, role in ipairs(words(group.was .. ' ' .. group.roles .. ' '
+                                .. roles))
+    do
         if not set[role] then
             set[role] = true
             list[#list + 1] = role
@@ -355,7 +358,7 @@ local function group_change(group)
     end
 
     if v[4] ~= group.roles and redis.call('ZCARD', group.members) > 0 then
-        group.was = may_be_taken(group)
+        group.was = to_be_seen(group, v[4])
     end
 
     group.roles = v[4]
