@@ -665,6 +665,11 @@ subtest 'calls that break the contract' => sub {
                   ['suspend', $id, '', 'root', 'cli', 'x' x 4097],
                   ['accept_store', '', '', 'root', 'cli', ''],
                   ['accept_store', 'x' x 65, '', 'root', 'cli', ''],
+                  ['token_revoke', 'x' x 42, '', 'root', 'cli', '', 0],
+                  ['token_revoke', 'x' x 42 . '}', '', 'root', 'cli', '', 0],
+                  ['token_revoke', 'x' x 43, '', 'root', 'cli', '', ''],
+                  ['token_revoke', 'x' x 43, '', 'root', 'cli', '', -1],
+                  ['token_revoke', 'x' x 43, '', 'root', 'cli', '', '1' x 13],
                   $with->(1, 'alice'), $with->(2, 'i' x 1025),
                   $with->(3, 's' x 256), $with->(4, 'n' x 256),
                   $with->(5, 'robot'), $with->(7, ''), $with->(7, 'x' x 65)) {

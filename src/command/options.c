@@ -46,7 +46,7 @@ static const option_text_t  option_texts[] = {
       "of the\nfile is no part of it" },
     { "--decryption-key", "FILE", "the private key that opens encrypted "
       "tokens: a JWK, a\nJWK Set or PEM" },
-    { "--issuer", "URL", "what the token's iss must be" },
+    { "--issuer", "URL", "what the token's iss is, or must be" },
     { "--audience", "VALUE", "what its aud must have; repeated: one of them" },
     { "--algorithm", "ALG", "what it may be signed by; repeated: one of them;\n"
       "default: as in nginx.conf, with --secret what it is long\nenough "
@@ -66,7 +66,8 @@ static const option_text_t  option_texts[] = {
     { "--label", "TEXT", "what it is for" },
     { "--expires", "TIME", "when it ends: in, say, 90d, or a date such as\n"
       "2026-01-31T12:00:00Z, or seconds since 1970" },
-    { "--overlap", "TIME", "for so long the old key works too; default: 24h" }
+    { "--overlap", "TIME", "for so long the old key works too; default: 24h" },
+    { "--jti", "J", "the token's jti" }
 };
 
 

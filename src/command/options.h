@@ -49,6 +49,7 @@ typedef enum {
     OPT_LABEL,
     OPT_EXPIRES,
     OPT_OVERLAP,
+    OPT_JTI,
     OPT_COUNT
 } option_t;
 

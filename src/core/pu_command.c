@@ -19,7 +19,8 @@
 static const char *const  pu_change_words[] = {
     "suspend", "resume", "delete", "revoke", "grant", "ungrant",
     "accept_store", "handle_add", "handle_rotate", "handle_link",
-    "handle_revoke"
+    "handle_revoke",
+    "token_revoke"
 };
 
 /* In the order of pu_handle_kind_t. */
@@ -263,6 +264,10 @@ pu_command_change(pu_args_t *args, const char *sha, pu_str_t prefix,
 
     case PU_CHANGE_UNGRANT:
         pu_args_str(args, change->role);
+        break;
+
+    case PU_CHANGE_TOKEN_REVOKE:
+        pu_args_int(args, change->expires);
         break;
 
     default:

@@ -119,6 +119,20 @@ pu_lookup_status_t pu_reply_who(const redisReply *reply, pu_str_t id,
     pu_user_t *user);
 
 
+/*
+ * A single token, or a proof, by the digest of its name, {prefix}:jti:<digest>.
+ * Is there one?  GET: nil when not.  Make one for so many seconds unless there
+ * is: SET NX EX, nil when there was.
+ */
+void pu_command_jti(pu_args_t *args, pu_str_t prefix,
+    const uint8_t digest[PU_SHA256_LEN]);
+void pu_command_once(pu_args_t *args, pu_str_t prefix,
+    const uint8_t digest[PU_SHA256_LEN], int64_t seconds);
+
+/* "jti:<digest>" in a log entry's "handle"; 1, or 0 when it is no such text. */
+int pu_jti_parse(pu_str_t text, uint8_t digest[PU_SHA256_LEN]);
+
+
 /* The change log. */
 typedef struct {
     uint64_t  ms;
@@ -184,7 +198,8 @@ typedef enum {
     PU_CHANGE_HANDLE_ADD,               /* a key or certificate */
     PU_CHANGE_HANDLE_ROTATE,            /* a key */
     PU_CHANGE_HANDLE_LINK,              /* an identity */
-    PU_CHANGE_HANDLE_REVOKE             /* any; "user" may be empty */
+    PU_CHANGE_HANDLE_REVOKE,            /* any; "user" may be empty */
+    PU_CHANGE_TOKEN_REVOKE              /* "user" is the digest of its name */
 } pu_change_op_t;
 
 typedef struct {
@@ -192,6 +207,8 @@ typedef struct {
     pu_str_t        user;
     pu_str_t        role;
     int64_t         expires_in;
+    int64_t         expires;            /* of a revoked token, seconds since
+                                           1970; 0: 30 days from now */
     int64_t         expected_version;
     pu_str_t        actor;
     pu_str_t        source;
@@ -233,7 +250,7 @@ pu_change_status_t pu_reply_change(const redisReply *reply,
  * many roles), handles (too many), taken (somebody else's), id (make another
  * key), revoked, expired.  NOT_FOUND: handle, or it is the user.  UNREADABLE:
  * what is: user, roles, log, meta, handle, handles.  DONE and UNCHANGED of
- * ACCEPT_STORE: the store id.
+ * ACCEPT_STORE: the store id; of TOKEN_REVOKE: until when, in seconds.
  */
 pu_str_t pu_reply_detail(const redisReply *reply);
 

@@ -208,7 +208,8 @@ pu_authority_same(pu_str_t authority, const pu_dpop_request_t *request)
     }
 
     return host.len != 0 && pu_str_case_eq(host, request->host)
-           && port == (int64_t) request->port;
+           && (port == (int64_t) request->port
+               || port == (int64_t) request->local);
 }
 
 
@@ -267,23 +268,22 @@ pu_dpop_token(const json_t *claims, const pu_dpop_request_t *request)
 
 static int
 pu_dpop_claims(const json_t *claims, const pu_dpop_request_t *request,
-    pu_str_t *jti)
+    pu_str_t *jti, int64_t *iat)
 {
-    int64_t   iat;
     pu_str_t  htm, htu;
 
     if (!pu_dpop_text(claims, "jti", jti) || jti->len > PU_DPOP_JTI_MAX
         || !pu_dpop_text(claims, "htm", &htm)
         || !pu_dpop_text(claims, "htu", &htu)
-        || !pu_json_date(json_object_get(claims, "iat"), &iat))
+        || !pu_json_date(json_object_get(claims, "iat"), iat))
     {
         return 0;
     }
 
     return pu_str_eq(htm, request->method)
            && pu_dpop_url(htu, request)
-           && iat >= request->now - PU_DPOP_PAST
-           && iat <= request->now + PU_DPOP_FUTURE
+           && *iat >= request->now - PU_DPOP_PAST
+           && *iat <= request->now + PU_DPOP_FUTURE
            && pu_dpop_token(claims, request);
 }
 
@@ -338,7 +338,7 @@ pu_dpop_id(const pu_dpop_request_t *request, pu_str_t jti,
 
 static pu_dpop_t
 pu_dpop_signed(const pu_jws_t *jws, const pu_dpop_request_t *request,
-    const pu_keys_t *keys, uint8_t id[PU_SHA256_LEN])
+    const pu_keys_t *keys, uint8_t id[PU_SHA256_LEN], int64_t *iat)
 {
     json_t                *claims;
     pu_str_t               jti;
@@ -352,7 +352,7 @@ pu_dpop_signed(const pu_jws_t *jws, const pu_dpop_request_t *request,
 
     claims = pu_json_object(jws->payload, &limits);
 
-    result = (claims != NULL && pu_dpop_claims(claims, request, &jti))
+    result = (claims != NULL && pu_dpop_claims(claims, request, &jti, iat))
              ? pu_dpop_id(request, jti, id) : PU_DPOP_INVALID;
 
     json_decref(claims);
@@ -363,7 +363,7 @@ pu_dpop_signed(const pu_jws_t *jws, const pu_dpop_request_t *request,
 
 pu_dpop_t
 pu_dpop_check(pu_str_t proof, const pu_dpop_request_t *request,
-    uint8_t id[PU_SHA256_LEN])
+    uint8_t id[PU_SHA256_LEN], int64_t *iat)
 {
     pu_str_t    typ;
     pu_jws_t    jws;
@@ -387,7 +387,7 @@ pu_dpop_check(pu_str_t proof, const pu_dpop_request_t *request,
     }
 
     if (result == PU_DPOP_OK) {
-        result = pu_dpop_signed(&jws, request, keys, id);
+        result = pu_dpop_signed(&jws, request, keys, id, iat);
     }
 
     pu_keys_free(keys);

@@ -30,7 +30,8 @@ typedef struct {
     pu_str_t        method;
     pu_str_t        scheme;             /* http or https */
     pu_str_t        host;               /* without the port */
-    unsigned        port;
+    unsigned        port;               /* the client's, */
+    unsigned        local;              /* and the server's own */
     pu_str_t        path;               /* as it came, without arguments */
     const uint8_t  *token;              /* SHA-256 of the access token */
     const uint8_t  *jkt;                /* thumbprint it is bound to */
@@ -45,11 +46,12 @@ typedef enum {
 } pu_dpop_t;
 
 /*
- * Everything but whether it was seen before: PU_DPOP_OK fills "id".  Leaves no
- * OpenSSL error behind.
+ * Everything but whether it was seen before: PU_DPOP_OK fills "id", and "iat",
+ * when the proof was made, in seconds since 1970.  Leaves no OpenSSL error
+ * behind.
  */
 pu_dpop_t pu_dpop_check(pu_str_t proof, const pu_dpop_request_t *request,
-    uint8_t id[PU_SHA256_LEN]);
+    uint8_t id[PU_SHA256_LEN], int64_t *iat);
 
 /*
  * Is this the url of the request, arguments aside?  Both are normalised (RFC

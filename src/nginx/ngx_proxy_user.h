@@ -102,6 +102,8 @@ typedef struct {
                                                      operators; not merged */
     ngx_array_t                     *accept;      /* ngx_str_t, then ... */
     ngx_array_t                     *accepted;    /* const pu_issuer_t * */
+    ngx_array_t                     *names;       /* the server's, ...
+                                                     ..._server_name_t */
     const pu_issuer_t               *decrypts;    /* encrypted tokens, or
                                                      NULL */
     ngx_array_t                     *sources;     /* ..._source_t */

@@ -9,6 +9,7 @@
  */
 
 #include "ngx_proxy_user_access.h"
+#include "ngx_proxy_user_binding.h"
 #include "ngx_proxy_user_credential.h"
 #include "ngx_proxy_user_cut.h"
 #include "ngx_proxy_user_handle.h"
@@ -165,6 +166,9 @@ ngx_proxy_user_access_handler(ngx_http_request_t *r)
     id->hidden = 0;
     id->anonymous = 0;
     id->answered = 0;
+    id->asked = 0;
+    id->ask_proof = 0;
+    id->challenged = NGX_PROXY_USER_BEARER_TOKEN;
 
     ngx_memzero(&id->last, sizeof(ngx_proxy_user_decision_t));
     id->last.conf = conf;
@@ -261,6 +265,8 @@ ngx_proxy_user_access_take(ngx_http_request_t *r,
     id->token = credential.token;
     id->source = *credential.source;
     id->dpop = credential.dpop;
+    id->challenged = id->dpop ? NGX_PROXY_USER_DPOP_TOKEN
+                              : NGX_PROXY_USER_BEARER_TOKEN;
 
     return PU_OK;
 }
@@ -301,22 +307,38 @@ static pu_reason_t
 ngx_proxy_user_access_bind(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)
 {
+    pu_reason_t  reason;
+
     /* whose a key is, and so its issuer, the store says */
 
     if (id->anonymous || id->kind != PU_HANDLE_SUB) {
         return PU_OK;
     }
 
-    /* RFC 9449 section 7.1: that scheme is for tokens bound to a key */
+    /* taken again: whether the proof was seen before has been answered */
 
-    if (id->dpop) {
-        return PU_TOKEN_BINDING;
+    if (id->ask_proof) {
+        return ngx_proxy_user_bind_answered(id);
     }
 
-    return ngx_proxy_user_judge_accepts(id, conf) ? PU_OK
-                                                  : PU_ISSUER_NOT_ACCEPTED;
+    reason = ngx_proxy_user_bind(r, id);
+
+    if (reason != PU_OK) {
+        return reason;
+    }
+
+    if (!ngx_proxy_user_judge_accepts(id, conf)) {
+        return PU_ISSUER_NOT_ACCEPTED;
+    }
+
+    return id->ask_proof ? ngx_proxy_user_bind_once(r, id) : PU_OK;
 }
 
+
+/*
+ * The user, and whether the token has been revoked: what is not known of the
+ * two is asked at once, in one packet.
+ */
 
 static pu_reason_t
 ngx_proxy_user_access_user(ngx_http_request_t *r,
@@ -328,15 +350,38 @@ ngx_proxy_user_access_user(ngx_http_request_t *r,
         return PU_OK;
     }
 
-    if (!id->found && !id->answered) {
+    if (id->kind == PU_HANDLE_SUB && id->jti.named && !id->jti.good
+        && !id->asked)
+    {
+        ngx_proxy_user_prove_ask(r, id);
+    }
+
+    if (!id->found && !id->answered && !id->waiter.waiting) {
         reason = ngx_proxy_user_access_lookup(r, id, conf);
 
-        if (reason != PU_OK || id->leave) {
+        if (reason != PU_OK) {
+            ngx_proxy_user_access_detach(id);
+            id->leave = NULL;
             return reason;
         }
     }
 
-    if (id->store != PU_OK || id->kind == PU_HANDLE_SUB) {
+    if (id->question || id->waiter.waiting) {
+        id->leave = ngx_proxy_user_access_detach;
+        return PU_OK;
+    }
+
+    if (id->asked) {
+        id->asked = 0;
+        id->revoked = ngx_proxy_user_prove_named(r, id,
+                          conf->on_unknown == NGX_PROXY_USER_STALE);
+    }
+
+    if (id->kind == PU_HANDLE_SUB) {
+        return (id->revoked != PU_OK) ? id->revoked : id->store;
+    }
+
+    if (id->store != PU_OK) {
         return id->store;
     }
 
@@ -467,6 +512,9 @@ static void
 ngx_proxy_user_access_detach(ngx_proxy_user_identity_t *id)
 {
     ngx_proxy_user_store_detach(&id->waiter);
+
+    ngx_proxy_user_ask_drop(id->question);
+    id->question = NULL;
 }
 
 

@@ -21,7 +21,7 @@
 #define NGX_PROXY_USER_CHUNK       64
 #define NGX_PROXY_USER_CHUNK_DATA  (NGX_PROXY_USER_CHUNK - sizeof(uint32_t))
 #define NGX_PROXY_USER_NIL         0xffffffff
-#define NGX_PROXY_USER_KINDS_MAX   8
+#define NGX_PROXY_USER_KINDS_MAX   12
 
 
 typedef struct {

@@ -25,6 +25,8 @@ static ngx_uint_t ngx_proxy_user_keys_only(
 static ngx_uint_t ngx_proxy_user_returns(ngx_conf_t *cf);
 static char *ngx_proxy_user_merge_accept(ngx_conf_t *cf,
     ngx_proxy_user_loc_conf_t *conf, ngx_proxy_user_main_conf_t *mcf);
+static ngx_int_t ngx_proxy_user_merge_names(ngx_conf_t *cf,
+    ngx_proxy_user_loc_conf_t *conf);
 static ngx_int_t ngx_proxy_user_merge_decrypts(ngx_conf_t *cf,
     ngx_proxy_user_loc_conf_t *conf, const ngx_proxy_user_main_conf_t *mcf);
 static ngx_int_t ngx_proxy_user_merge_sources(ngx_conf_t *cf,
@@ -221,7 +223,9 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return rv;
     }
 
-    if (ngx_proxy_user_merge_decrypts(cf, conf, mcf) != NGX_OK) {
+    if (ngx_proxy_user_merge_names(cf, conf) != NGX_OK
+        || ngx_proxy_user_merge_decrypts(cf, conf, mcf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -365,6 +369,38 @@ ngx_proxy_user_merge_accept(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* nginx itself forgets them once it has its configuration. */
+
+static ngx_int_t
+ngx_proxy_user_merge_names(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf)
+{
+    ngx_uint_t                 i;
+    ngx_http_server_name_t    *from, *to;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+
+    conf->names = ngx_array_create(cf->pool, cscf->server_names.nelts + 1,
+                                   sizeof(ngx_http_server_name_t));
+    if (conf->names == NULL) {
+        return NGX_ERROR;
+    }
+
+    from = cscf->server_names.elts;
+
+    for (i = 0; i < cscf->server_names.nelts; i++) {
+        to = ngx_array_push(conf->names);
+        if (to == NULL) {
+            return NGX_ERROR;
+        }
+
+        *to = from[i];
+    }
+
+    return NGX_OK;
 }
 
 

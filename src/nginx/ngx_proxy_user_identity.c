@@ -139,6 +139,18 @@ ngx_proxy_user_identity_client(ngx_http_request_t *r,
 }
 
 
+void
+ngx_proxy_user_identity_told(void *data, ngx_proxy_user_answer_e answer)
+{
+    ngx_proxy_user_identity_t *id = data;
+
+    id->question = NULL;
+    id->answer = answer;
+
+    id->resume(id);
+}
+
+
 ngx_int_t
 ngx_proxy_user_identity_user(ngx_proxy_user_identity_t *id,
     const ngx_proxy_user_record_t *record)

@@ -10,6 +10,7 @@
 #define NGX_PROXY_USER_IDENTITY_H
 
 #include "ngx_proxy_user.h"
+#include "ngx_proxy_user_ask.h"
 #include "ngx_proxy_user_store.h"
 
 
@@ -21,6 +22,14 @@ typedef enum {
     NGX_PROXY_USER_ANONYMOUS,
     NGX_PROXY_USER_PREFLIGHT
 } ngx_proxy_user_verdict_e;
+
+
+/* what the challenge to a refused token is about */
+typedef enum {
+    NGX_PROXY_USER_BEARER_TOKEN = 0,
+    NGX_PROXY_USER_DPOP_TOKEN,              /* RFC 9449 section 7.1 */
+    NGX_PROXY_USER_DPOP_PROOF
+} ngx_proxy_user_challenged_e;
 
 
 typedef struct {
@@ -87,6 +96,23 @@ struct ngx_proxy_user_identity_s {
     u_char                            handle[PU_SHA256_LEN];
     pu_handle_t                       caps;     /* not of a token */
 
+    /* what it is bound to */
+    ngx_proxy_user_challenged_e       challenged;
+    u_char                            proof_id[PU_SHA256_LEN];
+    int64_t                           proof_made;   /* its iat */
+    unsigned                          ask_proof:1;  /* seen before? */
+    unsigned                          bound:1;      /* by a proof, once */
+
+    /* may it have been revoked by name? */
+    ngx_proxy_user_jti_t              jti;
+    pu_str_t                          packed;   /* for the zone; or empty */
+    pu_reason_t                       revoked;  /* PU_OK, or why not */
+
+    /* what Redis is asked; NULL: nothing is under way */
+    ngx_proxy_user_question_t        *question;
+    ngx_proxy_user_answer_e           answer;
+    unsigned                          asked:1;  /* about the token's name */
+
     /* the user */
     pu_user_t                         user;
     unsigned                          found:1;
@@ -126,6 +152,9 @@ ngx_proxy_user_identity_t *ngx_proxy_user_identity_get(
 /* The identity of the main request, or NULL. */
 ngx_proxy_user_identity_t *ngx_proxy_user_identity_find(
     ngx_http_request_t *r);
+
+/* The answer to id->question, "data" being the identity: it goes on. */
+void ngx_proxy_user_identity_told(void *data, ngx_proxy_user_answer_e answer);
 
 /* A copy of the user's record in the request's pool. */
 ngx_int_t ngx_proxy_user_identity_user(ngx_proxy_user_identity_t *id,

@@ -19,6 +19,9 @@ static pu_reason_t ngx_proxy_user_proof_verify(ngx_http_request_t *r,
 static size_t ngx_proxy_user_proof_pack(
     const ngx_proxy_user_main_conf_t *mcf, const pu_token_t *token,
     u_char *out, size_t size);
+static ngx_int_t ngx_proxy_user_proof_name(
+    const ngx_proxy_user_main_conf_t *mcf, ngx_proxy_user_identity_t *id,
+    const pu_token_t *token);
 static ngx_int_t ngx_proxy_user_proof_keep(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const u_char *packed, size_t len);
 static ngx_int_t ngx_proxy_user_proof_describe(ngx_http_request_t *r,
@@ -37,6 +40,8 @@ ngx_proxy_user_prove(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
     id->judged = 1;
     id->found = 0;
     id->described = 0;
+    id->bound = 0;
+    id->revoked = PU_OK;
     id->token_cache = NGX_PROXY_USER_CACHE_NONE;
     id->proof = PU_INTERNAL;
 
@@ -53,14 +58,6 @@ ngx_proxy_user_prove(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
 
     if (id->token_cache == NGX_PROXY_USER_CACHE_MISS) {
         id->proof = ngx_proxy_user_proof_verify(r, id, id->digest);
-    }
-
-    /* no proof of possession is asked for here: nobody can have brought it */
-
-    if (id->proof == PU_OK
-        && (id->verified.bound_cert || id->verified.bound_key))
-    {
-        id->proof = PU_TOKEN_BINDING;
     }
 }
 
@@ -82,7 +79,8 @@ ngx_proxy_user_proof_cached(ngx_http_request_t *r,
 
     id->token_cache = NGX_PROXY_USER_CACHE_MISS;
 
-    if (ngx_proxy_user_zone_token(mcf->zone, digest, packed, &len)
+    if (ngx_proxy_user_zone_token(mcf->zone, digest, packed, &len,
+                                  &id->jti)
         != NGX_OK)
     {
         return PU_OK;
@@ -143,6 +141,7 @@ ngx_proxy_user_proof_verify(ngx_http_request_t *r,
     u_char                             packed[NGX_PROXY_USER_RECORD_MAX];
     u_char                            *p;
     size_t                             len;
+    ngx_uint_t                         fits;
     pu_token_t                         token;
     pu_reason_t                        reason;
     const ngx_proxy_user_main_conf_t  *mcf;
@@ -156,10 +155,7 @@ ngx_proxy_user_proof_verify(ngx_http_request_t *r,
 
         p = packed;
         len = ngx_proxy_user_proof_pack(mcf, &token, p, sizeof(packed));
-
-        if (len && token.verified.claims.len <= PU_CLAIMS_KEPT_MAX) {
-            ngx_proxy_user_zone_put_token(mcf->zone, digest, packed, len);
-        }
+        fits = len && token.verified.claims.len <= PU_CLAIMS_KEPT_MAX;
 
         if (len == 0) {
 
@@ -173,15 +169,104 @@ ngx_proxy_user_proof_verify(ngx_http_request_t *r,
 
         if (len == 0
             || ngx_proxy_user_proof_keep(r, id, p, len) != NGX_OK
+            || ngx_proxy_user_proof_name(mcf, id, &token) != NGX_OK
             || ngx_proxy_user_proof_describe(r, id, &token) != NGX_OK)
         {
             reason = PU_INTERNAL;
+
+        } else if (!fits) {
+            id->packed.len = 0;
+
+        } else if (id->jti.good) {
+            ngx_proxy_user_zone_put_token(mcf->zone, digest, packed, len,
+                                          &id->jti);
         }
     }
 
     pu_token_clear(&token);
 
     return reason;
+}
+
+
+/*
+ * Only what has a name can be revoked by it, and only in Redis.  Such a token
+ * is kept when Redis has been asked.
+ */
+
+static ngx_int_t
+ngx_proxy_user_proof_name(const ngx_proxy_user_main_conf_t *mcf,
+    ngx_proxy_user_identity_t *id, const pu_token_t *token)
+{
+    pu_str_t  parts[PU_HANDLE_PARTS];
+
+    ngx_memzero(&id->jti, sizeof(ngx_proxy_user_jti_t));
+    id->jti.good = 1;
+
+    if (mcf->redis == NULL || token->jti.data == NULL) {
+        return NGX_OK;
+    }
+
+    id->jti.named = 1;
+    id->jti.good = 0;
+
+    pu_handle_parts(parts, token->issuer->url, token->jti);
+
+    return pu_hash_sha256(mcf->hash, id->jti.digest, parts, PU_HANDLE_PARTS)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+void
+ngx_proxy_user_prove_ask(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id)
+{
+    const ngx_proxy_user_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
+
+    id->asked = 1;
+    id->answer = NGX_PROXY_USER_ANSWER_UNKNOWN;
+
+    if (mcf->store) {
+        id->jti.applied = ngx_proxy_user_zone_applied(mcf->zone);
+        id->question = ngx_proxy_user_ask(mcf->store,
+                                          NGX_PROXY_USER_ASK_REVOKED,
+                                          id->jti.digest,
+                                          ngx_proxy_user_identity_told, id);
+    }
+}
+
+
+pu_reason_t
+ngx_proxy_user_prove_named(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, ngx_uint_t stale)
+{
+    const ngx_proxy_user_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
+
+    if (id->answer == NGX_PROXY_USER_ANSWER_YES) {
+        return PU_TOKEN_REVOKED;
+    }
+
+    if (id->answer == NGX_PROXY_USER_ANSWER_UNKNOWN) {
+
+        if (ngx_proxy_user_zone_revoked(mcf->zone, id->jti.digest)) {
+            return PU_TOKEN_REVOKED;
+        }
+
+        return stale ? PU_OK : PU_STORE_UNAVAILABLE;
+    }
+
+    id->jti.good = 1;
+
+    if (id->packed.len) {
+        ngx_proxy_user_zone_put_token(mcf->zone, id->digest, id->packed.data,
+                                      id->packed.len, &id->jti);
+    }
+
+    return PU_OK;
 }
 
 
@@ -222,14 +307,14 @@ ngx_proxy_user_proof_keep(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ngx_memcpy(id->handle, packed, PU_SHA256_LEN);
-
-    packed += PU_SHA256_LEN;
-    len -= PU_SHA256_LEN;
-
     ngx_memcpy(p, packed, len);
+    id->packed = (pu_str_t) { len, p };
 
-    return pu_verified_unpack(&id->verified, p, len) ? NGX_OK : NGX_ERROR;
+    ngx_memcpy(id->handle, p, PU_SHA256_LEN);
+
+    return pu_verified_unpack(&id->verified, p + PU_SHA256_LEN,
+                              len - PU_SHA256_LEN)
+           ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -19,6 +19,20 @@ void ngx_proxy_user_prove(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id);
 
 /*
+ * When id->jti is named and not good: asks Redis whether the token has been
+ * revoked.  Sets id->asked, and id->question unless it cannot be asked.
+ */
+void ngx_proxy_user_prove_ask(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id);
+
+/*
+ * What came of that, id->answer: keeps the token in the zone, or not.  PU_OK
+ * or the reason.
+ */
+pu_reason_t ngx_proxy_user_prove_named(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, ngx_uint_t stale);
+
+/*
  * Verifies id->token once more for what only a new user needs: fills
  * id->display and id->service.  PU_OK or the reason.
  */

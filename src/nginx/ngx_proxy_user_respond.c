@@ -10,6 +10,7 @@
 
 #include "ngx_proxy_user_respond.h"
 #include "pu_accept.h"
+#include "pu_dpop.h"
 #include "pu_json.h"
 
 
@@ -20,6 +21,8 @@ static ngx_int_t ngx_proxy_user_respond_status(
     const ngx_proxy_user_identity_t *id);
 static ngx_int_t ngx_proxy_user_respond_challenge(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id);
+static void ngx_proxy_user_respond_scheme(pu_buf_t *b,
+    const ngx_proxy_user_identity_t *id, pu_challenge_t kind);
 static ngx_int_t ngx_proxy_user_respond_header(ngx_http_request_t *r,
     const char *key, const char *lowcase, pu_str_t value,
     ngx_table_elt_t **header);
@@ -175,7 +178,7 @@ ngx_proxy_user_respond_challenge(ngx_http_request_t *r,
     }
 
     pu_buf_init(&b, memory, size);
-    pu_buf_str(&b, ngx_proxy_user_str(&conf->challenge));
+    ngx_proxy_user_respond_scheme(&b, id, kind);
 
     switch (kind) {
 
@@ -184,9 +187,17 @@ ngx_proxy_user_respond_challenge(ngx_http_request_t *r,
         break;
 
     case PU_CHALLENGE_TOKEN:
-        pu_buf_text(&b, ", error=\"invalid_token\", error_description=\"");
+        pu_buf_text(&b, id->challenged == NGX_PROXY_USER_DPOP_PROOF
+                        ? ", error=\"invalid_dpop_proof\""
+                        : ", error=\"invalid_token\"");
+        pu_buf_text(&b, ", error_description=\"");
         pu_buf_str(&b, pu_reason_text(id->last.reason));
         pu_buf_char(&b, '"');
+
+        if (id->challenged != NGX_PROXY_USER_BEARER_TOKEN) {
+            pu_buf_text(&b, ", algs=\"" PU_DPOP_ALGS "\"");
+        }
+
         break;
 
     case PU_CHALLENGE_SCOPE:
@@ -220,6 +231,28 @@ ngx_proxy_user_respond_challenge(ngx_http_request_t *r,
     r->headers_out.www_authenticate = id->challenge;
 
     return NGX_OK;
+}
+
+
+/* The scheme by which the token should have come; the realm is the same. */
+
+static void
+ngx_proxy_user_respond_scheme(pu_buf_t *b,
+    const ngx_proxy_user_identity_t *id, pu_challenge_t kind)
+{
+    pu_str_t  challenge;
+
+    challenge = ngx_proxy_user_str(&id->last.conf->challenge);
+
+    if (kind == PU_CHALLENGE_TOKEN
+        && id->challenged != NGX_PROXY_USER_BEARER_TOKEN)
+    {
+        pu_buf_text(b, "DPoP");
+        challenge.data += sizeof("Bearer") - 1;
+        challenge.len -= sizeof("Bearer") - 1;
+    }
+
+    pu_buf_str(b, challenge);
 }
 
 

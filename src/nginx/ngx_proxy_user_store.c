@@ -8,6 +8,7 @@
  */
 
 #include "ngx_proxy_user_store.h"
+#include "ngx_proxy_user_ask.h"
 #include "ngx_proxy_user_redis.h"
 #include "ngx_proxy_user_tail.h"
 #include "ngx_proxy_user_used.h"
@@ -50,6 +51,7 @@ struct ngx_proxy_user_store_s {
     time_t                              unreadable; /* last told ... */
     u_char                              unread[PU_SHA256_LEN];  /* ... of */
     ngx_queue_t                         all;
+    ngx_queue_t                         questions;  /* of others */
     ngx_queue_t                         flights[NGX_PROXY_USER_FLIGHTS];
 };
 
@@ -100,6 +102,7 @@ ngx_proxy_user_store_open(ngx_cycle_t *cycle,
     store->log = cycle->log;
 
     ngx_queue_init(&store->all);
+    ngx_queue_init(&store->questions);
 
     for (i = 0; i < NGX_PROXY_USER_FLIGHTS; i++) {
         ngx_queue_init(&store->flights[i]);
@@ -159,7 +162,20 @@ ngx_proxy_user_store_close(ngx_proxy_user_store_t *store)
         ngx_proxy_user_flight_free(flight);
     }
 
+    ngx_proxy_user_ask_close(&store->questions);
     ngx_free(store);
+}
+
+
+ngx_queue_t *
+ngx_proxy_user_store_questions(ngx_proxy_user_store_t *store,
+    struct ngx_proxy_user_redis_s **redis,
+    const ngx_proxy_user_redis_conf_t **conf)
+{
+    *redis = store->redis;
+    *conf = store->conf;
+
+    return &store->questions;
 }
 
 
@@ -386,7 +402,6 @@ ngx_proxy_user_flight_new(ngx_proxy_user_store_t *store,
     const ngx_proxy_user_query_t *query)
 {
     pu_buf_t                  text;
-    ngx_msec_t                ms;
     ngx_proxy_user_flight_t  *flight;
 
     flight = ngx_alloc(sizeof(ngx_proxy_user_flight_t), store->log);
@@ -430,15 +445,8 @@ ngx_proxy_user_flight_new(ngx_proxy_user_store_t *store,
     flight->deadline.data = flight;
     flight->deadline.log = store->log;
 
-    /* asked again once, and all over within twice the timeout */
-
-    ms = store->conf->timeout + store->conf->timeout * 4 / 5;
-
-    if (ngx_proxy_user_redis_starting(store->redis)) {
-        ms += store->conf->connect_timeout;
-    }
-
-    ngx_add_timer(&flight->deadline, ms);
+    ngx_add_timer(&flight->deadline,
+                  ngx_proxy_user_ask_patience(store->redis, store->conf));
 
     ngx_queue_insert_tail(
         &store->flights[query->digest[0] % NGX_PROXY_USER_FLIGHTS],

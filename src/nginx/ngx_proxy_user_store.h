@@ -13,6 +13,9 @@
 #include "ngx_proxy_user_zone.h"
 
 
+struct ngx_proxy_user_redis_s;
+
+
 typedef enum {
     NGX_PROXY_USER_CACHE_NONE = 0,
     NGX_PROXY_USER_CACHE_HIT,
@@ -89,6 +92,14 @@ ngx_int_t ngx_proxy_user_store_lookup(ngx_proxy_user_store_t *store,
 /* The handle was good for a request just now; returns at once. */
 void ngx_proxy_user_store_used(ngx_proxy_user_store_t *store,
     const u_char *digest, pu_str_t id);
+
+/*
+ * For ngx_proxy_user_ask.c: the questions under way, the connection for
+ * look-ups and its settings.  Only where there is a Redis.
+ */
+ngx_queue_t *ngx_proxy_user_store_questions(ngx_proxy_user_store_t *store,
+    struct ngx_proxy_user_redis_s **redis,
+    const ngx_proxy_user_redis_conf_t **conf);
 
 /* The waiter will not be called; the cache still gains from the answer. */
 void ngx_proxy_user_store_detach(ngx_proxy_user_waiter_t *waiter);

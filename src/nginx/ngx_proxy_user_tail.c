@@ -380,7 +380,7 @@ ngx_proxy_user_tail_apply(ngx_proxy_user_tail_t *tail,
 {
     u_char            digest[PU_SHA256_LEN], handle[PU_SHA256_LEN];
     ngx_uint_t        created, made;
-    const u_char     *user, *key;
+    const u_char     *user, *key, *jti;
     pu_log_entry_t    entry;
     pu_handle_kind_t  kind;
 
@@ -393,6 +393,7 @@ ngx_proxy_user_tail_apply(ngx_proxy_user_tail_t *tail,
 
     user = NULL;
     key = NULL;
+    jti = NULL;
 
     /*
      * Nothing older can be known of a user who has just been made, and of
@@ -412,7 +413,10 @@ ngx_proxy_user_tail_apply(ngx_proxy_user_tail_t *tail,
         user = created ? NULL : entry.user.data;
     }
 
-    if (entry.handle.len) {
+    if (pu_jti_parse(entry.handle, handle)) {
+        jti = handle;
+
+    } else if (entry.handle.len) {
 
         if (!pu_handle_parse(entry.handle, &kind, handle)) {
             tail->restart = 1;
@@ -423,7 +427,7 @@ ngx_proxy_user_tail_apply(ngx_proxy_user_tail_t *tail,
     }
 
     return ngx_proxy_user_zone_apply(tail->zone, ngx_pid, entry.id, digest,
-                                     user, key, made);
+                                     user, key, jti, made);
 }
 
 

@@ -28,7 +28,7 @@ static ngx_uint_t ngx_proxy_user_zone_changed(ngx_proxy_user_zone_t *zone,
 /* per mille of the arena that a kind keeps when others want room */
 
 static const uint32_t  ngx_proxy_user_zone_shares[NGX_PROXY_USER_KINDS] = {
-    350, 170, 390, 30, 30, 20
+    340, 165, 380, 30, 30, 20, 15, 20
 };
 
 
@@ -155,54 +155,6 @@ ngx_proxy_user_zone_unlock(ngx_proxy_user_zone_t *zone)
     zone->head->locked = 0;
 
     ngx_shmtx_unlock(&zone->pool->mutex);
-}
-
-
-ngx_int_t
-ngx_proxy_user_zone_token(ngx_proxy_user_zone_t *zone, const u_char *key,
-    u_char *data, size_t *len)
-{
-    ngx_int_t                rc;
-    ngx_proxy_user_entry_t  *e;
-
-    rc = NGX_DECLINED;
-
-    ngx_proxy_user_zone_lock(zone);
-
-    e = ngx_proxy_user_arena_find(&zone->arena, NGX_PROXY_USER_TOKENS, key);
-
-    if (e) {
-
-        if (ngx_proxy_user_zone_age(e->stamp) < NGX_PROXY_USER_TOKEN_AGE) {
-            *len = ngx_proxy_user_arena_copy(&zone->arena, e, data, 0);
-            ngx_proxy_user_arena_use(&zone->arena, e);
-            rc = NGX_OK;
-
-        } else {
-            ngx_proxy_user_arena_drop(&zone->arena, e);
-        }
-    }
-
-    ngx_proxy_user_zone_unlock(zone);
-
-    return rc;
-}
-
-
-void
-ngx_proxy_user_zone_put_token(ngx_proxy_user_zone_t *zone, const u_char *key,
-    const u_char *data, size_t len)
-{
-    if (len > NGX_PROXY_USER_RECORD_MAX) {
-        return;
-    }
-
-    ngx_proxy_user_zone_lock(zone);
-
-    ngx_proxy_user_arena_put(&zone->arena, NGX_PROXY_USER_TOKENS, key,
-                             ngx_current_msec, data, len);
-
-    ngx_proxy_user_zone_unlock(zone);
 }
 
 
@@ -583,7 +535,7 @@ ngx_proxy_user_zone_last(ngx_proxy_user_zone_t *zone, ngx_pid_t pid,
 ngx_int_t
 ngx_proxy_user_zone_apply(ngx_proxy_user_zone_t *zone, ngx_pid_t pid,
     pu_log_id_t id, const u_char digest[PU_SHA256_LEN], const u_char *user,
-    const u_char *handle, ngx_uint_t made)
+    const u_char *handle, const u_char *jti, ngx_uint_t made)
 {
     u_char                   key[NGX_PROXY_USER_KEY_LEN];
     ngx_int_t                rc;
@@ -620,6 +572,11 @@ ngx_proxy_user_zone_apply(ngx_proxy_user_zone_t *zone, ngx_pid_t pid,
 
             ngx_proxy_user_arena_forget(arena, NGX_PROXY_USER_NONES, handle);
             ngx_proxy_user_arena_put(arena, NGX_PROXY_USER_TOMBS, handle,
+                                     head->applied, NULL, 0);
+        }
+
+        if (jti) {
+            ngx_proxy_user_arena_put(arena, NGX_PROXY_USER_JTIS, jti,
                                      head->applied, NULL, 0);
         }
 

@@ -67,14 +67,40 @@ ngx_proxy_user_zone_t *ngx_proxy_user_zone_add(ngx_conf_t *cf, size_t size,
     ngx_str_t *store);
 
 /*
+ * The name under which a single token may be revoked, and what is known of
+ * that.
+ */
+typedef struct {
+    u_char       digest[PU_SHA256_LEN];
+    uint64_t     applied;               /* before Redis was asked for it */
+    unsigned     named:1;               /* the rest means something */
+    unsigned     good:1;                /* not revoked, as of now */
+} ngx_proxy_user_jti_t;
+
+
+/*
  * A verified token by the SHA-256 of its text.  "data" has room for
- * NGX_PROXY_USER_RECORD_MAX.  NGX_OK and *len, or NGX_DECLINED.  put drops
- * quietly what is too long.
+ * NGX_PROXY_USER_RECORD_MAX.  NGX_OK, *len and "jti" (not good: it has to be
+ * asked for again), or NGX_DECLINED.  put drops quietly what is too long, and
+ * what has been revoked since jti->applied.
  */
 ngx_int_t ngx_proxy_user_zone_token(ngx_proxy_user_zone_t *zone,
-    const u_char *key, u_char *data, size_t *len);
+    const u_char *key, u_char *data, size_t *len, ngx_proxy_user_jti_t *jti);
 void ngx_proxy_user_zone_put_token(ngx_proxy_user_zone_t *zone,
-    const u_char *key, const u_char *data, size_t len);
+    const u_char *key, const u_char *data, size_t len,
+    const ngx_proxy_user_jti_t *jti);
+
+/* Is a token of this name known to have been revoked? */
+ngx_uint_t ngx_proxy_user_zone_revoked(ngx_proxy_user_zone_t *zone,
+    const u_char *digest);
+
+/*
+ * Without Redis: is this the first time that this proof is seen?  NGX_OK,
+ * NGX_DECLINED, or NGX_BUSY: one like it may have been forgotten already.
+ * "now" and "iat", when it says that it was made, are seconds since 1970.
+ */
+ngx_int_t ngx_proxy_user_zone_once(ngx_proxy_user_zone_t *zone,
+    const u_char *digest, time_t now, int64_t iat);
 
 /*
  * 1 for the first call with this key, and then for the first one that comes
@@ -133,12 +159,14 @@ ngx_int_t ngx_proxy_user_zone_last(ngx_proxy_user_zone_t *zone,
 
 /*
  * Applies one entry: its user and handle are dropped and tombstoned.  An
- * entry not newer than the last is passed over.  "user" and "handle" may be
- * NULL.  "made": the handle was not there before, so only that need be dropped.
+ * entry not newer than the last is passed over.  "user", "handle" and "jti"
+ * may be NULL.  "made": the handle was not there before, so only that need be
+ * dropped.
  */
 ngx_int_t ngx_proxy_user_zone_apply(ngx_proxy_user_zone_t *zone,
     ngx_pid_t pid, pu_log_id_t id, const u_char digest[PU_SHA256_LEN],
-    const u_char *user, const u_char *handle, ngx_uint_t made);
+    const u_char *user, const u_char *handle, const u_char *jti,
+    ngx_uint_t made);
 
 /*
  * The changes applied since "*seen", which is moved on: keys of users and

@@ -23,6 +23,8 @@ typedef enum {
     NGX_PROXY_USER_NONES,
     NGX_PROXY_USER_TOMBS,
     NGX_PROXY_USER_USED,
+    NGX_PROXY_USER_JTIS,                /* tombstones of single tokens */
+    NGX_PROXY_USER_PROOFS,              /* DPoP, where there is no Redis */
     NGX_PROXY_USER_KINDS
 } ngx_proxy_user_kind_e;
 
@@ -74,6 +76,14 @@ size_t ngx_proxy_user_zone_ring(ngx_proxy_user_head_t *head, size_t size);
 void ngx_proxy_user_zone_note(ngx_proxy_user_zone_t *zone,
     const u_char *key);
 void ngx_proxy_user_zone_note_all(ngx_proxy_user_zone_t *zone);
+
+/*
+ * May the token of this name have been revoked after "applied"?  Under the
+ * lock.
+ */
+ngx_uint_t ngx_proxy_user_zone_jti_changed(ngx_proxy_user_zone_t *zone,
+    const u_char *digest, uint64_t applied);
+
 
 
 #endif /* NGX_PROXY_USER_ZONE_OWN_H */

@@ -67,7 +67,7 @@ scene_open(scene_t *scene)
     pu_base64url_encode(scene->ath, scene->token, PU_SHA256_LEN);
 
     scene->request = (pu_dpop_request_t) {
-        PU_STR("GET"), PU_STR("https"), PU_STR("api.example"), 443,
+        PU_STR("GET"), PU_STR("https"), PU_STR("api.example"), 443, 443,
         PU_STR("/a/b"), scene->token, scene->jkt, MINT_NOW
     };
 }
@@ -86,6 +86,7 @@ static pu_dpop_t
 check(const scene_t *scene, const char *text, uint8_t id[PU_SHA256_LEN])
 {
     uint8_t    *copy, other[PU_SHA256_LEN];
+    int64_t     iat;
     pu_str_t    s;
     pu_dpop_t   result;
 
@@ -94,7 +95,8 @@ check(const scene_t *scene, const char *text, uint8_t id[PU_SHA256_LEN])
     memcpy(copy, s.data, s.len);
     s.data = copy;
 
-    result = pu_dpop_check(s, &scene->request, (id == NULL) ? other : id);
+    result = pu_dpop_check(s, &scene->request, (id == NULL) ? other : id, &iat);
+    CHECK(result != PU_DPOP_OK || llabs(iat - scene->request.now) <= 60);
     free(copy);
     CHECK(ERR_peek_error() == 0);
 
@@ -168,7 +170,7 @@ the_published_proofs(void)
 
     scene.request = (pu_dpop_request_t) {
         PU_STR("GET"), PU_STR("https"), PU_STR("resource.example.org"), 443,
-        PU_STR("/protectedresource"), token, jkt, 1562262618
+        443, PU_STR("/protectedresource"), token, jkt, 1562262618
     };
 
     CHECK_INT(check(&scene, rfc_7_1, NULL), PU_DPOP_OK);
@@ -414,9 +416,11 @@ urls_that_are_the_same(void)
     scene.request.host = PU_STR("[::1]");
     scene.request.scheme = PU_STR("http");
     scene.request.port = 80;
+    scene.request.local = 8080;
     scene.request.path = PU_STR("/");
     CHECK(pu_dpop_url(PU_STR("http://[::1]/"), &scene.request));
     CHECK(pu_dpop_url(PU_STR("http://[::1]:80"), &scene.request));
+    CHECK(pu_dpop_url(PU_STR("http://[::1]:8080"), &scene.request));
     CHECK(!pu_dpop_url(PU_STR("http://[::1]:81"), &scene.request));
     CHECK(!pu_dpop_url(PU_STR("http://::1/"), &scene.request));
     CHECK(!pu_dpop_url(PU_STR("https://[::1]/"), &scene.request));

@@ -1,0 +1,33 @@
+/*
+ * Has the caller what the token is bound to: the client certificate of this
+ * connection (RFC 8705), a DPoP proof for this request (RFC 9449)?
+ *
+ * Asked for every request, whatever the configuration and however the token
+ * became known.
+ */
+
+#ifndef NGX_PROXY_USER_BINDING_H
+#define NGX_PROXY_USER_BINDING_H
+
+#include "ngx_proxy_user_identity.h"
+
+
+/*
+ * PU_OK, also for a token that is bound to nothing, or the reason; sets
+ * id->challenged for the answer.  A proof that is right otherwise may have
+ * been seen before: then id->proof_id is filled and id->ask_proof set.
+ */
+pu_reason_t ngx_proxy_user_bind(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id);
+
+/*
+ * When id->ask_proof is set: asks whether the proof has been seen before.
+ * PU_OK with id->leave set: bind_answered says it when the request goes on.
+ * Else the answer; nobody's answer is no proof.
+ */
+pu_reason_t ngx_proxy_user_bind_once(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id);
+pu_reason_t ngx_proxy_user_bind_answered(ngx_proxy_user_identity_t *id);
+
+
+#endif /* NGX_PROXY_USER_BINDING_H */
