@@ -650,7 +650,7 @@ pu_scim_text_put(pu_scim_text_t *text, const void *data, size_t len)
     char    *grown;
     size_t   size;
 
-    if (text->failed) {
+    if (text->failed || len == 0) {
         return;
     }
 

@@ -316,6 +316,7 @@ pu_user_write(pu_scim_op_t *op, const pu_directory_user_t *user)
         to.user_name.len = 0;
 
         if (pu_str_eq(op->record.name, op->id)
+            && user->name.len != 0
             && user->name.len <= sizeof(op->record.label))
         {
             memcpy(op->record.label, user->name.data, user->name.len);

@@ -86,7 +86,10 @@ ngx_proxy_user_scim_send(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    b->last = ngx_cpymem(b->last, answer->body.data, answer->body.len);
+    if (answer->body.len) {
+        b->last = ngx_cpymem(b->last, answer->body.data, answer->body.len);
+    }
+
     b->memory = answer->body.len ? 1 : 0;
     b->temporary = 0;
     b->last_buf = 1;
