@@ -12,6 +12,8 @@
 #include "ngx_proxy_user_audit.h"
 #include "ngx_proxy_user_conf.h"
 #include "ngx_proxy_user_cut.h"
+#include "ngx_proxy_user_guard.h"
+#include "ngx_proxy_user_limit.h"
 #include "ngx_proxy_user_report.h"
 #include "ngx_proxy_user_scim.h"
 #include "ngx_proxy_user_store.h"
@@ -193,6 +195,13 @@ static ngx_command_t  ngx_proxy_user_commands[] = {
       0,
       NULL },
 
+    { ngx_string("proxy_user_guard"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_proxy_user_guard_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -360,7 +369,19 @@ ngx_proxy_user_init_process(ngx_cycle_t *cycle)
 
     mcf->cuts = ngx_proxy_user_cuts_open(cycle, mcf);
 
-    return mcf->store && mcf->hash && mcf->cuts ? NGX_OK : NGX_ERROR;
+    if (mcf->store == NULL || mcf->hash == NULL || mcf->cuts == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (mcf->profiles.n) {
+        mcf->limits = ngx_proxy_user_limits_open(cycle, mcf);
+
+        if (mcf->limits == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -387,6 +408,11 @@ ngx_proxy_user_close(void *data)
     if (mcf->cuts) {
         ngx_proxy_user_cuts_close(mcf->cuts);
         mcf->cuts = NULL;
+    }
+
+    if (mcf->limits) {
+        ngx_proxy_user_limits_close(mcf->limits);
+        mcf->limits = NULL;
     }
 
     if (mcf->store) {

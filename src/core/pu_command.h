@@ -282,4 +282,15 @@ int pu_name_index(char out[PU_DIGEST_TEXT_LEN], pu_str_t user_name);
 int pu_external_index(char out[PU_DIGEST_TEXT_LEN], pu_str_t external_id);
 
 
+/*
+ * The counter of a user's quota in the period that begins at "start",
+ * {prefix}:quota:<user id>:<period>:<start>: adds "n" to it (may be negative);
+ * the reply is an integer.  expire: it goes in so many seconds.
+ */
+void pu_command_quota_add(pu_args_t *args, pu_str_t prefix, pu_str_t user,
+    pu_period_t period, int64_t start, int64_t n);
+void pu_command_quota_expire(pu_args_t *args, pu_str_t prefix,
+    pu_str_t user, pu_period_t period, int64_t start, int64_t seconds);
+
+
 #endif /* PU_COMMAND_H */

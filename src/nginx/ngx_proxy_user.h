@@ -24,6 +24,8 @@ typedef struct ngx_proxy_user_zone_s        ngx_proxy_user_zone_t;
 typedef struct ngx_proxy_user_store_s       ngx_proxy_user_store_t;
 typedef struct ngx_proxy_user_redis_conf_s  ngx_proxy_user_redis_conf_t;
 typedef struct ngx_proxy_user_audit_s       ngx_proxy_user_audit_t;
+typedef struct ngx_proxy_user_limits_s      ngx_proxy_user_limits_t;
+typedef struct ngx_proxy_user_limited_s     ngx_proxy_user_limited_t;
 typedef struct ngx_proxy_user_assertion_s   ngx_proxy_user_assertion_t;
 typedef struct ngx_proxy_user_scim_s        ngx_proxy_user_scim_t;
 typedef struct ngx_proxy_user_scim_service_s
@@ -79,6 +81,7 @@ typedef struct {
     ngx_proxy_user_zone_t           *zone;        /* NULL: no issuer */
     ngx_proxy_user_store_t          *store;       /* set in a worker */
     pu_hash_t                       *hash;        /* set in a worker */
+    ngx_proxy_user_limits_t         *limits;      /* the same; or no profile */
     ngx_int_t                        request_id;  /* variable index */
     ngx_uint_t                       files;       /* audit, to be reopened */
     ngx_uint_t                       keys;        /* a place takes handles */
@@ -112,6 +115,7 @@ typedef struct {
     ngx_uint_t                       on_unknown;
     ngx_array_t                     *strip;       /* ngx_str_t; empty: off */
     ngx_proxy_user_audit_t          *audit;       /* NULL: off */
+    pu_rate_t                       *failures;    /* the guard; NULL: off */
     ngx_proxy_user_assertion_t      *assertion;   /* NULL: none */
     ngx_proxy_user_scim_t           *scim;        /* NULL; not inherited */
     ngx_uint_t                       cut;

@@ -12,9 +12,11 @@
 #include "ngx_proxy_user_binding.h"
 #include "ngx_proxy_user_credential.h"
 #include "ngx_proxy_user_cut.h"
+#include "ngx_proxy_user_guard.h"
 #include "ngx_proxy_user_handle.h"
 #include "ngx_proxy_user_identity.h"
 #include "ngx_proxy_user_judge.h"
+#include "ngx_proxy_user_limit.h"
 #include "ngx_proxy_user_proof.h"
 #include "ngx_proxy_user_respond.h"
 #include "ngx_proxy_user_strip.h"
@@ -40,6 +42,8 @@ static pu_reason_t ngx_proxy_user_access_user(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
 static pu_reason_t ngx_proxy_user_access_judge(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
+static pu_reason_t ngx_proxy_user_access_limit(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
 static ngx_uint_t ngx_proxy_user_access_keeps(
     const ngx_proxy_user_identity_t *id,
     const ngx_proxy_user_loc_conf_t *conf);
@@ -56,6 +60,8 @@ static void ngx_proxy_user_access_resume(ngx_proxy_user_identity_t *id);
 static ngx_uint_t ngx_proxy_user_access_preflight(ngx_http_request_t *r);
 static ngx_int_t ngx_proxy_user_access_refuse(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, pu_reason_t reason);
+static ngx_int_t ngx_proxy_user_access_tell(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id);
 static void ngx_proxy_user_access_decide(ngx_proxy_user_identity_t *id,
     ngx_proxy_user_verdict_e verdict, pu_reason_t reason);
 static uint64_t ngx_proxy_user_access_clock(void);
@@ -66,7 +72,8 @@ static const ngx_proxy_user_step_pt  ngx_proxy_user_steps[] = {
     ngx_proxy_user_access_prove,
     ngx_proxy_user_access_bind,
     ngx_proxy_user_access_user,
-    ngx_proxy_user_access_judge
+    ngx_proxy_user_access_judge,
+    ngx_proxy_user_access_limit
 };
 
 #define NGX_PROXY_USER_STEPS                                                  \
@@ -208,6 +215,10 @@ ngx_proxy_user_access_run(ngx_http_request_t *r,
         ngx_proxy_user_access_decide(id, NGX_PROXY_USER_ANONYMOUS,
                                      PU_ANONYMOUS);
         return NGX_DECLINED;
+    }
+
+    if (ngx_proxy_user_access_tell(r, id) != NGX_OK) {
+        return ngx_proxy_user_access_refuse(r, id, PU_INTERNAL);
     }
 
     ngx_proxy_user_access_decide(id, NGX_PROXY_USER_ALLOW, PU_OK);
@@ -404,6 +415,14 @@ ngx_proxy_user_access_judge(ngx_http_request_t *r,
     }
 
     return reason;
+}
+
+
+static pu_reason_t
+ngx_proxy_user_access_limit(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)
+{
+    return id->anonymous ? PU_OK : ngx_proxy_user_limit(r, id);
 }
 
 
@@ -695,12 +714,36 @@ ngx_proxy_user_access_refuse(ngx_http_request_t *r,
                   report ? "would be refused" : "refused", word.len,
                   word.data, &r->connection->addr_text);
 
+    if (!id->failed) {
+        id->failed = 1;
+        ngx_proxy_user_guard_failed(r, reason);
+    }
+
     if (report) {
         id->hidden = 1;
         return NGX_DECLINED;
     }
 
+    if (ngx_proxy_user_access_tell(r, id) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     return ngx_proxy_user_respond(r, id);
+}
+
+
+/* How much is left, whatever has been decided. */
+
+static ngx_int_t
+ngx_proxy_user_access_tell(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id)
+{
+    if (id->last.reason == PU_TOO_MANY_FAILURES && !id->guarded) {
+        id->guarded = 1;
+        return ngx_proxy_user_guard_headers(r, &id->failures);
+    }
+
+    return id->limited ? ngx_proxy_user_limit_tell(r, id) : NGX_OK;
 }
 
 

@@ -410,3 +410,23 @@ ngx_proxy_user_arena_copy(ngx_proxy_user_arena_t *arena,
 
     return data - start;
 }
+
+
+void
+ngx_proxy_user_arena_write(ngx_proxy_user_arena_t *arena,
+    ngx_proxy_user_entry_t *e, const u_char *data)
+{
+    size_t    left, size;
+    uint32_t  part;
+
+    part = e->more;
+
+    for (left = e->len; left; left -= size) {
+        size = ngx_min(left, NGX_PROXY_USER_CHUNK_DATA);
+
+        ngx_memcpy(arena->chunks[part].part.data, data, size);
+
+        data += size;
+        part = arena->chunks[part].part.more;
+    }
+}

@@ -21,7 +21,7 @@
 #define NGX_PROXY_USER_CHUNK       64
 #define NGX_PROXY_USER_CHUNK_DATA  (NGX_PROXY_USER_CHUNK - sizeof(uint32_t))
 #define NGX_PROXY_USER_NIL         0xffffffff
-#define NGX_PROXY_USER_KINDS_MAX   12
+#define NGX_PROXY_USER_KINDS_MAX   16
 
 
 typedef struct {
@@ -118,6 +118,10 @@ ngx_proxy_user_entry_t *ngx_proxy_user_arena_put(ngx_proxy_user_arena_t *arena,
 /* Copies e->len bytes out, from "skip" on; returns how many. */
 size_t ngx_proxy_user_arena_copy(ngx_proxy_user_arena_t *arena,
     const ngx_proxy_user_entry_t *e, u_char *data, size_t skip);
+
+/* Puts e->len other bytes in place of those that are there. */
+void ngx_proxy_user_arena_write(ngx_proxy_user_arena_t *arena,
+    ngx_proxy_user_entry_t *e, const u_char *data);
 
 
 #endif /* NGX_PROXY_USER_ARENA_H */

@@ -155,6 +155,7 @@ ngx_proxy_user_create_loc_conf(ngx_conf_t *cf)
     conf->on_unknown = NGX_CONF_UNSET_UINT;
     conf->strip = NGX_CONF_UNSET_PTR;
     conf->audit = NGX_CONF_UNSET_PTR;
+    conf->failures = NGX_CONF_UNSET_PTR;
     conf->assertion = NGX_CONF_UNSET_PTR;
     conf->cut = NGX_CONF_UNSET_UINT;
 
@@ -201,6 +202,7 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->sources, prev->sources, NULL);
     ngx_conf_merge_ptr_value(conf->strip, prev->strip, NULL);
     ngx_conf_merge_ptr_value(conf->audit, prev->audit, NULL);
+    ngx_conf_merge_ptr_value(conf->failures, prev->failures, NULL);
     ngx_conf_merge_ptr_value(conf->assertion, prev->assertion, NULL);
     ngx_conf_merge_uint_value(conf->cut, prev->cut,
                               NGX_PROXY_USER_CUT_REVOKED);

@@ -12,6 +12,7 @@
 #include "ngx_proxy_user.h"
 #include "ngx_proxy_user_ask.h"
 #include "ngx_proxy_user_store.h"
+#include "pu_limit.h"
 
 
 typedef enum {
@@ -136,6 +137,11 @@ struct ngx_proxy_user_identity_s {
 
     ngx_proxy_user_watch_t            watch;    /* leave NULL: none */
     pu_reason_t                       cut;      /* why it was cut off */
+
+    ngx_proxy_user_limited_t         *limited;  /* NULL: no limit so far */
+    pu_left_t                         failures; /* past the guard: 0 left */
+    unsigned                          guarded:1;    /* that has been told */
+    unsigned                          failed:1; /* counted by the guard */
 
     ngx_table_elt_t                  *challenge;
     ngx_table_elt_t                  *retry;

@@ -7,6 +7,7 @@
  */
 
 #include "ngx_proxy_user_proof.h"
+#include "ngx_proxy_user_guard.h"
 #include "ngx_proxy_user_zone.h"
 
 
@@ -57,6 +58,15 @@ ngx_proxy_user_prove(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
     id->proof = ngx_proxy_user_proof_cached(r, id, id->digest);
 
     if (id->token_cache == NGX_PROXY_USER_CACHE_MISS) {
+
+        /* another location may have no guard */
+
+        if (!ngx_proxy_user_guard_open(r, &id->failures)) {
+            id->judged = 0;
+            id->proof = PU_TOO_MANY_FAILURES;
+            return;
+        }
+
         id->proof = ngx_proxy_user_proof_verify(r, id, id->digest);
     }
 }

@@ -8,6 +8,8 @@
 
 #include "ngx_proxy_user_zone_own.h"
 
+#include <openssl/rand.h>
+
 
 static ngx_int_t ngx_proxy_user_zone_init(ngx_shm_zone_t *shm, void *data);
 static ngx_proxy_user_entry_t *ngx_proxy_user_zone_find(
@@ -28,7 +30,7 @@ static ngx_uint_t ngx_proxy_user_zone_changed(ngx_proxy_user_zone_t *zone,
 /* per mille of the arena that a kind keeps when others want room */
 
 static const uint32_t  ngx_proxy_user_zone_shares[NGX_PROXY_USER_KINDS] = {
-    340, 165, 380, 30, 30, 20, 15, 20
+    320, 150, 345, 30, 30, 20, 15, 20, 50, 15, 5
 };
 
 
@@ -109,6 +111,12 @@ ngx_proxy_user_zone_init(ngx_shm_zone_t *shm, void *data)
     ngx_memzero(zone->head, sizeof(ngx_proxy_user_head_t));
 
     size -= ngx_proxy_user_zone_ring(zone->head, size);
+
+    if (RAND_bytes(zone->head->salt, NGX_PROXY_USER_SALT_LEN) != 1) {
+        ngx_log_error(NGX_LOG_EMERG, shm->shm.log, 0,
+                      "proxy_user: there is no randomness");
+        return NGX_ERROR;
+    }
 
     ngx_proxy_user_arena_init(&zone->arena, &zone->head->arena,
                               size - offsetof(ngx_proxy_user_head_t, arena),

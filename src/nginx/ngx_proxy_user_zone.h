@@ -1,6 +1,7 @@
 /*
  * The shared memory: verified tokens, handles, users, "no such user" and
- * tombstones, with the bookkeeping of the change log.
+ * tombstones, with the bookkeeping of the change log; and what limits count
+ * (ngx_proxy_user_zone_limit.h).
  *
  * Every entry is a chain of small chunks of one arena, so a record of any
  * length fits whatever was there before, and "full" means that the least
@@ -26,6 +27,8 @@
 
 #define NGX_PROXY_USER_RECORD_MAX    PU_USER_RECORD_MAX
 #define NGX_PROXY_USER_STORE_MAX     64          /* of a store id */
+
+#define NGX_PROXY_USER_SALT_LEN      16
 
 #define NGX_PROXY_USER_TOKEN_AGE     300000       /* ms */
 #define NGX_PROXY_USER_USER_AGE      300000

@@ -25,6 +25,9 @@ typedef enum {
     NGX_PROXY_USER_USED,
     NGX_PROXY_USER_JTIS,                /* tombstones of single tokens */
     NGX_PROXY_USER_PROOFS,              /* DPoP, where there is no Redis */
+    NGX_PROXY_USER_LIMITS,
+    NGX_PROXY_USER_FAILURES,
+    NGX_PROXY_USER_WORKERS,
     NGX_PROXY_USER_KINDS
 } ngx_proxy_user_kind_e;
 
@@ -53,6 +56,9 @@ typedef struct {
     uint64_t                       missed;  /* up to here some are unknown */
     size_t                         ring;    /* offset of a u_char[nring][..] */
     uint32_t                       nring;
+
+    u_char                         salt[NGX_PROXY_USER_SALT_LEN];
+    uint32_t                       workers; /* so many have been counted */
 
     ngx_proxy_user_arena_head_t    arena;   /* last: its chunks follow */
 } ngx_proxy_user_head_t;
