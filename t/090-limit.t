@@ -170,6 +170,21 @@ END
 };
 
 
+subtest 'nothing is refused in report mode' => sub {
+    my $nginx = store_nginx(url => undef, http => "$ISSUER$PROFILES",
+                            server => <<'END');
+location = /report { proxy_user_mode report; try_files /index.html =404; }
+END
+    my @r = often($nginx, who('a', 'slow'), 5, '/report');
+    is join(' ', map { "$_->{status}/$_->{reason}" } @r),
+        '200/ok 200/ok 200/ok 200/rate_limited 200/rate_limited',
+        'but decided, and counted';
+    ok !defined $r[4]{headers}{'retry-after'}, 'nobody is told to wait';
+    is words(often($nginx, who('a', 'slow'), 1)), '429',
+        'elsewhere it is refused';
+};
+
+
 # The worst there is: many at once, in two workers.
 subtest 'eight clients at once, two workers' => sub {
     my $nginx = store_nginx(url => undef, http => "$ISSUER$PROFILES",

@@ -10,6 +10,7 @@ use ProxyUser;
 use ProxyUser::Store;
 use Test::More;
 
+use Digest::SHA qw(sha256_hex);
 use Time::HiRes qw(sleep time);
 
 # Nothing comes back while a test runs.
@@ -255,6 +256,61 @@ END
     ok !$ok, 'but for limit_except';
 
     store_nginx(url => undef)->stop;
+};
+
+
+# 43 characters that nobody has been given, and the check that fits.
+sub some_key {
+    my $text = sprintf 'puk_%010d_%s', $_[0], 'A' x 43;
+    return $text . substr sha256_hex($text), 0, 6;
+}
+
+subtest 'keys' => sub {
+    my $redis = redis_start();
+    my $nginx = store_nginx(http => "$GUARD$REAL\n", server => <<'END');
+location = /key {
+    proxy_user_credential bearer api_key=X-API-Key;
+    try_files /index.html =404;
+}
+END
+    warm($nginx);
+    my $ask = sub {
+        my ($address, $key) = @_;
+        my $r = answer_of($nginx->ask('GET', '/key', headers => [
+            ['X-Client' => $address], ['X-API-Key' => $key]]));
+        return "$r->{status} $r->{reason}";
+    };
+
+    is $ask->('192.0.2.1', some_key($_)), '401 key_unknown', 'unknown'
+        for 1 .. 5;
+    my @did = changed(sub {
+        is $ask->('192.0.2.1', some_key(6)), '429 too_many_failures',
+            'a sixth is not looked for';
+    });
+    is scalar(grep { $_ eq 'evalsha' } @did), 0, 'Redis is not asked';
+    is $ask->('192.0.2.1', some_key(1)), '429 too_many_failures',
+        'nor is one that is known not to be there';
+    is $ask->('192.0.2.1', 'puk_x'), '429 too_many_failures',
+        'nor looked at, in any form';
+    is $ask->('192.0.2.2', some_key(1)), '401 key_unknown',
+        'elsewhere it is unknown';
+    $redis->stop;
+};
+
+
+subtest 'nothing is refused in report mode' => sub {
+    my $nginx = store_nginx(url => undef, http => "$GUARD$REAL\n",
+                            server => <<'END');
+location = /report { proxy_user_mode report; try_files /index.html =404; }
+END
+    my %got;
+    $got{ from($nginx, '192.0.2.1', $forged, '/report') }++ for 1 .. 8;
+    is_deeply \%got, { '200 token_signature' => 5,
+                       '200 too_many_failures' => 3 }, 'but counted';
+    my ($r) = from($nginx, '192.0.2.1', $forged, '/report');
+    ok !defined $r->{headers}{'retry-after'}, 'nobody is told to wait';
+    is from($nginx, '192.0.2.1', fresh()), '429 too_many_failures',
+        'elsewhere it is refused';
 };
 
 

@@ -297,7 +297,8 @@ ngx_proxy_user_access_prove(ngx_http_request_t *r,
             ngx_proxy_user_handle_prove(r, id);
         }
 
-        return id->proof;
+        return id->proof == PU_OK ? PU_OK
+               : ngx_proxy_user_guard(r, id->proof, &id->failures);
     }
 
     /* whose key opens an encrypted token is for the location to say */
@@ -465,6 +466,7 @@ static pu_reason_t
 ngx_proxy_user_access_lookup(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)
 {
+    ngx_int_t                          cached;
     pu_reason_t                        reason;
     ngx_proxy_user_query_t             query;
     ngx_proxy_user_answer_t            answer;
@@ -484,7 +486,21 @@ ngx_proxy_user_access_lookup(ngx_http_request_t *r,
                                              : PU_LINK_NONE;
     ngx_memcpy(query.digest, id->handle, PU_SHA256_LEN);
 
-    if (ngx_proxy_user_store_cached(mcf->store, &query, &answer) == NGX_OK) {
+    cached = ngx_proxy_user_store_cached(mcf->store, &query, &answer);
+
+    /* a token has been verified; a key may be anything until it is found */
+
+    if (query.kind != PU_HANDLE_SUB
+        && (cached != NGX_OK || answer.reason != PU_OK))
+    {
+        reason = ngx_proxy_user_guard(r, PU_OK, &id->failures);
+
+        if (reason != PU_OK) {
+            return reason;
+        }
+    }
+
+    if (cached == NGX_OK) {
         ngx_proxy_user_access_answer(id, &answer);
         return PU_OK;
     }
