@@ -60,8 +60,6 @@ static void ngx_proxy_user_access_resume(ngx_proxy_user_identity_t *id);
 static ngx_uint_t ngx_proxy_user_access_preflight(ngx_http_request_t *r);
 static ngx_int_t ngx_proxy_user_access_refuse(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, pu_reason_t reason);
-static ngx_int_t ngx_proxy_user_access_tell(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id);
 static void ngx_proxy_user_access_decide(ngx_proxy_user_identity_t *id,
     ngx_proxy_user_verdict_e verdict, pu_reason_t reason);
 static uint64_t ngx_proxy_user_access_clock(void);
@@ -217,7 +215,7 @@ ngx_proxy_user_access_run(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    if (ngx_proxy_user_access_tell(r, id) != NGX_OK) {
+    if (ngx_proxy_user_limit_tell(r, id) != NGX_OK) {
         return ngx_proxy_user_access_refuse(r, id, PU_INTERNAL);
     }
 
@@ -298,7 +296,7 @@ ngx_proxy_user_access_prove(ngx_http_request_t *r,
         }
 
         return id->proof == PU_OK ? PU_OK
-               : ngx_proxy_user_guard(r, id->proof, &id->failures);
+               : ngx_proxy_user_guard_reason(r, id->proof, &id->failures);
     }
 
     /* whose key opens an encrypted token is for the location to say */
@@ -493,7 +491,7 @@ ngx_proxy_user_access_lookup(ngx_http_request_t *r,
     if (query.kind != PU_HANDLE_SUB
         && (cached != NGX_OK || answer.reason != PU_OK))
     {
-        reason = ngx_proxy_user_guard(r, PU_OK, &id->failures);
+        reason = ngx_proxy_user_guard_reason(r, PU_OK, &id->failures);
 
         if (reason != PU_OK) {
             return reason;
@@ -740,26 +738,11 @@ ngx_proxy_user_access_refuse(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    if (ngx_proxy_user_access_tell(r, id) != NGX_OK) {
+    if (ngx_proxy_user_limit_tell(r, id) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_proxy_user_respond(r, id);
-}
-
-
-/* How much is left, whatever has been decided. */
-
-static ngx_int_t
-ngx_proxy_user_access_tell(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id)
-{
-    if (id->last.reason == PU_TOO_MANY_FAILURES && !id->guarded) {
-        id->guarded = 1;
-        return ngx_proxy_user_guard_headers(r, &id->failures);
-    }
-
-    return id->limited ? ngx_proxy_user_limit_tell(r, id) : NGX_OK;
 }
 
 

@@ -40,7 +40,7 @@ ngx_proxy_user_guard_open(ngx_http_request_t *r, pu_left_t *left)
 
 
 pu_reason_t
-ngx_proxy_user_guard(ngx_http_request_t *r, pu_reason_t reason,
+ngx_proxy_user_guard_reason(ngx_http_request_t *r, pu_reason_t reason,
     pu_left_t *left)
 {
     return ngx_proxy_user_guard_open(r, left) ? reason : PU_TOO_MANY_FAILURES;

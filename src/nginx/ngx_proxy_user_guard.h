@@ -17,8 +17,8 @@
 ngx_uint_t ngx_proxy_user_guard_open(ngx_http_request_t *r, pu_left_t *left);
 
 /* "reason" where that is open, else PU_TOO_MANY_FAILURES. */
-pu_reason_t ngx_proxy_user_guard(ngx_http_request_t *r, pu_reason_t reason,
-    pu_left_t *left);
+pu_reason_t ngx_proxy_user_guard_reason(ngx_http_request_t *r,
+    pu_reason_t reason, pu_left_t *left);
 
 /* The headers that go with such a 429.  NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_proxy_user_guard_headers(ngx_http_request_t *r,

@@ -8,6 +8,7 @@
  */
 
 #include "ngx_proxy_user_limit.h"
+#include "ngx_proxy_user_guard.h"
 #include "ngx_proxy_user_quota.h"
 #include "ngx_proxy_user_zone_limit.h"
 
@@ -312,7 +313,12 @@ ngx_proxy_user_limit_tell(ngx_http_request_t *r,
 
     limited = id->limited;
 
-    if (limited->told) {
+    if (id->last.reason == PU_TOO_MANY_FAILURES && !id->guarded) {
+        id->guarded = 1;
+        return ngx_proxy_user_guard_headers(r, &id->failures);
+    }
+
+    if (limited == NULL || limited->told) {
         return NGX_OK;
     }
 

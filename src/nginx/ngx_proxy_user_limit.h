@@ -25,8 +25,8 @@ pu_reason_t ngx_proxy_user_limit(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id);
 
 /*
- * The headers for what came of it, once; only when id->limited is set.  NGX_OK
- * or NGX_ERROR.
+ * The headers for what came of it, or of the guard, once; none where nothing is
+ * limited.  NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_proxy_user_limit_tell(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id);
