@@ -57,7 +57,6 @@ static void ngx_proxy_user_access_wake(void *data,
 static ngx_int_t ngx_proxy_user_access_wait(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id);
 static void ngx_proxy_user_access_resume(ngx_proxy_user_identity_t *id);
-static ngx_uint_t ngx_proxy_user_access_preflight(ngx_http_request_t *r);
 static ngx_int_t ngx_proxy_user_access_refuse(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, pu_reason_t reason);
 static void ngx_proxy_user_access_decide(ngx_proxy_user_identity_t *id,
@@ -178,7 +177,7 @@ ngx_proxy_user_access_handler(ngx_http_request_t *r)
     ngx_memzero(&id->last, sizeof(ngx_proxy_user_decision_t));
     id->last.conf = conf;
 
-    if (conf->preflight && ngx_proxy_user_access_preflight(r)) {
+    if (conf->preflight && ngx_proxy_user_judge_preflight(r)) {
         ngx_proxy_user_access_decide(id, NGX_PROXY_USER_PREFLIGHT,
                                      PU_PREFLIGHT);
         return NGX_DECLINED;
@@ -653,51 +652,6 @@ ngx_proxy_user_access_resume(ngx_proxy_user_identity_t *id)
     }
 
     ngx_http_run_posted_requests(c);
-}
-
-
-/*
- * A browser's question before a request to another origin (Fetch standard, "a
- * CORS-preflight request"): it never has a credential.
- */
-
-static ngx_uint_t
-ngx_proxy_user_access_preflight(ngx_http_request_t *r)
-{
-    ngx_uint_t        i, k, seen;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    static const ngx_str_t  names[] = {
-        ngx_string("Origin"),
-        ngx_string("Access-Control-Request-Method")
-    };
-
-    if (r->method != NGX_HTTP_OPTIONS) {
-        return 0;
-    }
-
-    seen = 0;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            for (k = 0; k < 2; k++) {
-
-                if (h[i].value.len
-                    && h[i].key.len == names[k].len
-                    && ngx_strncasecmp(h[i].key.data, names[k].data,
-                                       names[k].len)
-                       == 0)
-                {
-                    seen |= 1 << k;
-                }
-            }
-        }
-    }
-
-    return seen == 3;
 }
 
 

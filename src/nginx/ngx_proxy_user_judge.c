@@ -188,3 +188,43 @@ ngx_proxy_user_judge_values(ngx_http_request_t *r,
 
     return NGX_OK;
 }
+
+
+ngx_uint_t
+ngx_proxy_user_judge_preflight(ngx_http_request_t *r)
+{
+    ngx_uint_t        i, k, seen;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static const ngx_str_t  names[] = {
+        ngx_string("Origin"),
+        ngx_string("Access-Control-Request-Method")
+    };
+
+    if (r->method != NGX_HTTP_OPTIONS) {
+        return 0;
+    }
+
+    seen = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            for (k = 0; k < 2; k++) {
+
+                if (h[i].value.len
+                    && h[i].key.len == names[k].len
+                    && ngx_strncasecmp(h[i].key.data, names[k].data,
+                                       names[k].len)
+                       == 0)
+                {
+                    seen |= 1 << k;
+                }
+            }
+        }
+    }
+
+    return seen == 3;
+}

@@ -32,5 +32,11 @@ ngx_uint_t ngx_proxy_user_judge_accepts(const ngx_proxy_user_identity_t *id,
 pu_reason_t ngx_proxy_user_judge_require(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
 
+/*
+ * Is it a browser's question before a request to another origin (Fetch
+ * standard, "a CORS-preflight request")?  It never has a credential.
+ */
+ngx_uint_t ngx_proxy_user_judge_preflight(ngx_http_request_t *r);
+
 
 #endif /* NGX_PROXY_USER_JUDGE_H */

@@ -12,7 +12,7 @@
 #include "ngx_proxy_user_zone.h"
 
 
-#define NGX_PROXY_USER_LAYOUT      2    /* part of the zone's name */
+#define NGX_PROXY_USER_LAYOUT      3    /* part of the zone's name */
 #define NGX_PROXY_USER_TOMBS_MIN   1024 /* chunks, if there are so many */
 
 
