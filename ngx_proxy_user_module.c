@@ -14,6 +14,7 @@
 #include "ngx_proxy_user_cut.h"
 #include "ngx_proxy_user_guard.h"
 #include "ngx_proxy_user_limit.h"
+#include "ngx_proxy_user_keyring.h"
 #include "ngx_proxy_user_report.h"
 #include "ngx_proxy_user_scim.h"
 #include "ngx_proxy_user_store.h"
@@ -358,6 +359,7 @@ ngx_proxy_user_init_process(ngx_cycle_t *cycle)
 
     mcf->store = ngx_proxy_user_store_open(cycle, mcf);
     mcf->hash = pu_hash_new();
+    mcf->keyring = ngx_proxy_user_keyring_open(cycle, mcf);
 
     if (mcf->asserted) {
         mcf->assertions = ngx_proxy_user_assertions_open(cycle->log);
@@ -369,7 +371,9 @@ ngx_proxy_user_init_process(ngx_cycle_t *cycle)
 
     mcf->cuts = ngx_proxy_user_cuts_open(cycle, mcf);
 
-    if (mcf->store == NULL || mcf->hash == NULL || mcf->cuts == NULL) {
+    if (mcf->store == NULL || mcf->hash == NULL || mcf->cuts == NULL
+        || mcf->keyring == NULL)
+    {
         return NGX_ERROR;
     }
 
@@ -428,6 +432,11 @@ ngx_proxy_user_close(void *data)
     if (mcf->assertions) {
         ngx_proxy_user_assertions_close(mcf->assertions);
         mcf->assertions = NULL;
+    }
+
+    if (mcf->keyring) {
+        ngx_proxy_user_keyring_close(mcf->keyring);
+        mcf->keyring = NULL;
     }
 
     pu_hash_free(mcf->hash);

@@ -174,30 +174,6 @@ pu_introspection_issuer(const json_t *claims, const pu_issuer_t *issuer)
 }
 
 
-/* "text" goes away: what stays of it is a copy. */
-static pu_reason_t
-pu_introspection_keep(pu_token_t *token, pu_str_t text)
-{
-    uint8_t  *copy;
-
-    copy = malloc(text.len);
-
-    if (copy == NULL) {
-        return PU_INTERNAL;
-    }
-
-    memcpy(copy, text.data, text.len);
-
-    token->text = copy;
-    token->verified.claims = (pu_str_t) { text.len, copy };
-
-    memcpy(token->verified.issuer, token->issuer->fingerprint,
-           PU_FINGERPRINT_LEN);
-
-    return PU_OK;
-}
-
-
 pu_reason_t
 pu_introspection_read(pu_token_t *token, pu_str_t text,
     const pu_issuer_t *issuer, int64_t now)
@@ -209,6 +185,7 @@ pu_introspection_read(pu_token_t *token, pu_str_t text,
     memset(token, 0, sizeof(pu_token_t));
 
     token->issuer = issuer;
+    token->hidden = 1;
     token->claims = pu_json_object(text, &limits);
 
     if (token->claims == NULL) {
@@ -229,7 +206,7 @@ pu_introspection_read(pu_token_t *token, pu_str_t text,
         return PU_TOKEN_TYPE;
     }
 
-    reason = pu_token_accept(token, text, now);
+    memcpy(token->verified.issuer, issuer->fingerprint, PU_FINGERPRINT_LEN);
 
-    return reason == PU_OK ? pu_introspection_keep(token, text) : reason;
+    return pu_token_accept(token, text, now);
 }

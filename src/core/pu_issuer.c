@@ -12,35 +12,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <openssl/crypto.h>
+
 #include "pu_issuer_own.h"
 
 
 #define PU_LEEWAY_DEFAULT    30
+#define PU_TIMEOUT_DEFAULT   5000       /* ms */
 #define PU_MAX_AGE_MAX       (100 * 365 * 24 * 3600LL)
-#define PU_VALUE_SHOWN_MAX   100
 #define PU_ARGS_ANY          SIZE_MAX
 
-
-typedef struct pu_directive_s  pu_directive_t;
-
-/* One line: the directive and the words after its name. */
-typedef struct {
-    const pu_directive_t  *directive;
-    const pu_str_t        *args;
-    size_t                 n;
-    pu_keys_warn_f         warn;
-    void                  *data;
-} pu_line_t;
-
-struct pu_directive_s {
-    const char  *name;
-    size_t       min;
-    size_t       max;
-    unsigned     repeatable:1;
-    unsigned     file:1;
-    int        (*set)(pu_issuer_t *issuer, const pu_line_t *line, char *err);
-    size_t       offset;                /* of the list or path it sets */
-};
 
 /* All memory of an issuer is in a chain of these. */
 typedef struct pu_chunk_s {
@@ -54,10 +35,6 @@ static int pu_set_audience(pu_issuer_t *issuer, const pu_line_t *line,
     char *err);
 static int pu_set_list(pu_issuer_t *issuer, const pu_line_t *line, char *err);
 static int pu_set_claim(pu_issuer_t *issuer, const pu_line_t *line,
-    char *err);
-static int pu_set_jwks_file(pu_issuer_t *issuer, const pu_line_t *line,
-    char *err);
-static int pu_set_secret_file(pu_issuer_t *issuer, const pu_line_t *line,
     char *err);
 static int pu_set_decryption(pu_issuer_t *issuer, const pu_line_t *line,
     char *err);
@@ -123,14 +100,22 @@ static const pu_directive_t  pu_directives[] = {
     { "provision", 1, 1, 0, 0, pu_set_provision, 0 },
 
     { "link", 2, PU_PATH_MAX, 0, 0, pu_set_path,
-      offsetof(pu_issuer_t, link) }
+      offsetof(pu_issuer_t, link) },
+
+    { "jwks_uri", 1, 1, 0, 0, pu_set_jwks_uri, 0 },
+
+    { "discovery", 1, 1, 0, 0, pu_set_discovery, 0 },
+
+    { "ca_file", 1, 1, 0, 1, pu_set_ca_file, 0 },
+
+    { "timeout", 1, 1, 0, 0, pu_set_timeout, 0 }
 };
 
 #define PU_DIRECTIVES  (sizeof(pu_directives) / sizeof(pu_directives[0]))
 
 /* Names that the documentation knows and this build does not. */
 static const char *const  pu_directives_later[] = {
-    "jwks_uri", "discovery", "introspection", "ca_file", "timeout"
+    "introspection"
 };
 
 /* Tokens of other protocols: never an access token, whoever asks. */
@@ -152,7 +137,7 @@ pu_issuer_fail(char *err, const char *format, ...)
 }
 
 
-static int
+int
 pu_line_fail(const pu_line_t *line, pu_str_t value, const char *allowed,
     char *err)
 {
@@ -184,8 +169,7 @@ pu_issuer_alloc(pu_issuer_t *issuer, size_t size)
 }
 
 
-/* A copy with a NUL after it, for what wants a C string. */
-static int
+int
 pu_issuer_copy(pu_issuer_t *issuer, pu_str_t *to, pu_str_t from)
 {
     uint8_t  *data;
@@ -279,6 +263,7 @@ pu_issuer_new(pu_str_t name)
 
     issuer->algs = PU_ALGS_DEFAULT;
     issuer->leeway = PU_LEEWAY_DEFAULT;
+    issuer->timeout = PU_TIMEOUT_DEFAULT;
     issuer->jit = 1;
 
     if (!pu_issuer_copy(issuer, &issuer->name, name)) {
@@ -297,6 +282,11 @@ pu_issuer_free(pu_issuer_t *issuer)
 
     if (issuer == NULL) {
         return;
+    }
+
+    if (issuer->authorization.len != 0) {
+        OPENSSL_cleanse((void *) (uintptr_t) issuer->authorization.data,
+                        issuer->authorization.len);
     }
 
     for (chunk = issuer->memory; chunk != NULL; chunk = next) {
@@ -325,14 +315,20 @@ pu_directive_find(pu_str_t name)
 }
 
 
-int
-pu_issuer_is_file(pu_str_t directive)
+size_t
+pu_issuer_path(pu_str_t directive, pu_str_t word)
 {
     const pu_directive_t  *found;
 
     found = pu_directive_find(directive);
 
-    return found != NULL && found->file;
+    if (found != NULL && found->file) {
+        return 0;
+    }
+
+    return pu_str_is(directive, "introspection")
+           && pu_str_starts(word, PU_SECRET_WORD)
+           ? sizeof(PU_SECRET_WORD) - 1 : word.len;
 }
 
 
@@ -487,70 +483,6 @@ pu_set_claim(pu_issuer_t *issuer, const pu_line_t *line, char *err)
     (void) err;
 
     return pu_issuer_push(issuer, &issuer->claims, &issuer->nclaims, line);
-}
-
-
-/* Public keys or a secret: between two places a token must not choose. */
-static int
-pu_keys_first(const pu_issuer_t *issuer, const pu_line_t *line,
-    const char *allowed, char *err)
-{
-    if (issuer->keys != NULL) {
-        return pu_line_fail(line, line->args[0], allowed, err);
-    }
-
-    return 1;
-}
-
-
-static int
-pu_set_jwks_file(pu_issuer_t *issuer, const pu_line_t *line, char *err)
-{
-    char       fault[PU_ERROR_SIZE];
-    pu_str_t   path;
-
-    if (!pu_keys_first(issuer, line, "no \"secret_file\" beside it", err)
-        || !pu_issuer_copy(issuer, &path, line->args[0]))
-    {
-        return 0;
-    }
-
-    issuer->keys = pu_keys_jwks_file((const char *) path.data, line->warn,
-                                     line->data, fault);
-
-    if (issuer->keys == NULL) {
-        return pu_issuer_fail(err, "\"jwks_file\": %.480s", fault);
-    }
-
-    if (issuer->keys->n == 0 && line->warn != NULL) {
-        line->warn(line->data, "\"jwks_file\" has no usable key, every token "
-                   "of this issuer will be refused");
-    }
-
-    return 1;
-}
-
-
-static int
-pu_set_secret_file(pu_issuer_t *issuer, const pu_line_t *line, char *err)
-{
-    char       fault[PU_ERROR_SIZE];
-    pu_str_t   path;
-
-    if (!pu_keys_first(issuer, line, "no \"jwks_file\" beside it", err)
-        || !pu_issuer_copy(issuer, &path, line->args[0]))
-    {
-        return 0;
-    }
-
-    issuer->keys = pu_keys_secret_file((const char *) path.data, fault);
-    issuer->secret = 1;
-
-    if (issuer->keys == NULL) {
-        return pu_issuer_fail(err, "\"secret_file\": %.480s", fault);
-    }
-
-    return 1;
 }
 
 

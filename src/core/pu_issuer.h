@@ -82,6 +82,8 @@ struct pu_issuer_s {
     unsigned          type_absent:1;    /* a token without typ will do */
     unsigned          id_token:1;       /* so will an ID token */
     unsigned          jit:1;            /* provision */
+    unsigned          discovery_on:1;   /* as written */
+    unsigned          discovery_off:1;
     unsigned          secret:1;         /* its keys are one shared secret */
     unsigned          fetched:1;        /* they come over the network, and are
                                            never kept in here */
@@ -98,15 +100,18 @@ void pu_issuer_free(pu_issuer_t *issuer);
 /*
  * One directive of the issuer block: words[0] is its name.  Words are copied.
  * Paths must be absolute or relative to the working directory (the caller
- * applies the configuration prefix: pu_issuer_is_file tells for which names).
+ * applies the configuration prefix: pu_issuer_path tells for which words).
  * 1, or 0 and a sentence in "err" that names directive, value and what is
  * allowed.  "warn" as in pu_keys_jwks.
  */
 int pu_issuer_set(pu_issuer_t *issuer, const pu_str_t *words, size_t n,
     pu_keys_warn_f warn, void *data, char err[PU_ERROR_SIZE]);
 
-/* Is the value of this directive a file path? */
-int pu_issuer_is_file(pu_str_t directive);
+/*
+ * Where in a word of this directive the path of a file begins; word.len: it
+ * has none.
+ */
+size_t pu_issuer_path(pu_str_t directive, pu_str_t word);
 
 /*
  * Checks that the required directives were there, fills defaults, computes

@@ -10,6 +10,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include "pu_discovery.h"
 #include "pu_issuer_own.h"
 
 
@@ -74,6 +75,36 @@ pu_issuer_algorithms(const pu_issuer_t *issuer, char *err)
 }
 
 
+/* Keys come from one place: a token must not choose between two. */
+static int
+pu_issuer_one_source(const pu_issuer_t *issuer, char *err)
+{
+    int  places;
+
+    places = (issuer->keys != NULL) + (issuer->jwks_uri.len != 0)
+             + (issuer->discovery_on != 0);
+
+    if (places > 1) {
+        return pu_issuer_fail(err, "the issuer \"%.*s\" has more than one of "
+                              "\"jwks_file\", \"secret_file\", "
+                              "\"jwks_uri\" and \"discovery\", allowed is "
+                              "one", PU_STR_FMT(issuer->name));
+    }
+
+    if (places == 0 && issuer->discovery_off
+        && issuer->introspection.len == 0)
+    {
+        return pu_issuer_fail(err, "the issuer \"%.*s\" has \"discovery "
+                              "off\" and no \"jwks_file\", needed is a place "
+                              "of its public keys, \"secret_file\" for HS "
+                              "algorithms, or \"introspection\"",
+                              PU_STR_FMT(issuer->name));
+    }
+
+    return 1;
+}
+
+
 static int
 pu_issuer_complete(const pu_issuer_t *issuer, char *err)
 {
@@ -89,14 +120,33 @@ pu_issuer_complete(const pu_issuer_t *issuer, char *err)
                               "tokens for anyone", PU_STR_FMT(issuer->name));
     }
 
-    if (issuer->keys == NULL) {
-        return pu_issuer_fail(err, "the issuer \"%.*s\" has no \"jwks_file\""
-                              " directive, needed is the file of its public "
-                              "keys, or \"secret_file\" for HS algorithms",
-                              PU_STR_FMT(issuer->name));
+    return pu_issuer_one_source(issuer, err)
+           && pu_issuer_algorithms(issuer, err);
+}
+
+
+/* Discovery is on where no other place is named. */
+static int
+pu_issuer_discovery(pu_issuer_t *issuer)
+{
+    int       ok;
+    uint8_t   room[PU_URL_LEN_MAX];
+    pu_buf_t  b;
+
+    issuer->fetched = (issuer->jwks_uri.len != 0
+                       || issuer->discovery.len != 0);
+
+    if (issuer->keys != NULL || issuer->fetched || issuer->discovery_off) {
+        return 1;
     }
 
-    return pu_issuer_algorithms(issuer, err);
+    issuer->fetched = 1;
+
+    pu_buf_init(&b, room, sizeof(room));
+    pu_discovery_url(&b, issuer->url);
+    ok = pu_issuer_copy(issuer, &issuer->discovery, pu_buf_written(&b));
+
+    return ok && !b.full;
 }
 
 
@@ -290,7 +340,9 @@ pu_issuer_digest(const pu_issuer_t *issuer, EVP_MD_CTX *ctx)
            && pu_digest_int(ctx, issuer->id_token)
            && pu_digest_str(ctx, (issuer->decryption == NULL)
                                  ? PU_STR("")
-                                 : pu_jwe_keys_mark(issuer->decryption));
+                                 : pu_jwe_keys_mark(issuer->decryption))
+           && pu_digest_str(ctx, issuer->introspection)
+           && pu_digest_str(ctx, issuer->client_id);
 }
 
 
@@ -330,7 +382,7 @@ pu_issuer_finish(pu_issuer_t *issuer, char err[PU_ERROR_SIZE])
         return 0;
     }
 
-    if (!pu_issuer_defaults(issuer)) {
+    if (!pu_issuer_discovery(issuer) || !pu_issuer_defaults(issuer)) {
         return pu_issuer_fail(err, "memory is gone");
     }
 

@@ -561,7 +561,6 @@ pu_token_clear(pu_token_t *token)
 {
     json_decref(token->claims);
     free(token->memory);
-    free(token->text);
 
     memset(token, 0, sizeof(pu_token_t));
 }

@@ -70,10 +70,9 @@ typedef struct {
     pu_str_t            jti;            /* data NULL: the token has none */
     unsigned            service:1;
     unsigned            kid_unknown:1;  /* no key in force has its kid */
-    unsigned            hidden:1;       /* it was encrypted */
+    unsigned            hidden:1;       /* its text does not show claims */
     json_t             *claims;         /* owned */
-    void               *memory;         /* owned; strings point here, ... */
-    void               *text;           /* ... verified.claims here */
+    void               *memory;         /* owned; strings point here */
 } pu_token_t;
 
 

@@ -308,7 +308,7 @@ ngx_proxy_user_access_prove(ngx_http_request_t *r,
         ngx_proxy_user_prove(r, id);
     }
 
-    return id->proof;
+    return id->leave ? PU_OK : id->proof;
 }
 
 

@@ -10,6 +10,7 @@
 #include "ngx_proxy_user_assertion.h"
 #include "ngx_proxy_user_cut.h"
 #include "ngx_proxy_user_redis.h"
+#include "ngx_proxy_user_remote.h"
 #include "ngx_proxy_user_scim.h"
 #include "ngx_proxy_user_zone.h"
 
@@ -101,8 +102,9 @@ ngx_proxy_user_init_main_conf(ngx_conf_t *cf, void *conf)
         }
     }
 
-    return ngx_proxy_user_zone_make(cf, mcf) == NGX_OK ? NGX_CONF_OK
-                                                       : NGX_CONF_ERROR;
+    return ngx_proxy_user_remotes(cf, mcf) == NGX_OK
+           && ngx_proxy_user_zone_make(cf, mcf) == NGX_OK ? NGX_CONF_OK
+                                                          : NGX_CONF_ERROR;
 }
 
 
@@ -226,7 +228,8 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     if (ngx_proxy_user_merge_names(cf, conf) != NGX_OK
-        || ngx_proxy_user_merge_decrypts(cf, conf, mcf) != NGX_OK)
+        || ngx_proxy_user_merge_decrypts(cf, conf, mcf) != NGX_OK
+        || ngx_proxy_user_merge_opaque(cf, conf, mcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }

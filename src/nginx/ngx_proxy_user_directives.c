@@ -13,6 +13,8 @@
 
 static char *ngx_proxy_user_issuer_line(ngx_conf_t *cf, ngx_command_t *dummy,
     void *conf);
+static ngx_int_t ngx_proxy_user_issuer_path(ngx_conf_t *cf,
+    ngx_str_t *directive, ngx_str_t *word);
 static void ngx_proxy_user_issuer_cleanup(void *data);
 static void ngx_proxy_user_issuer_warn(void *data, const char *sentence);
 static char *ngx_proxy_user_source(ngx_conf_t *cf, ngx_str_t *word,
@@ -230,14 +232,14 @@ ngx_proxy_user_issuer_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (cf->args->nelts == 2
-        && pu_issuer_is_file(ngx_proxy_user_str(&words[0]))
-        && ngx_conf_full_name(cf->cycle, &words[1], 1) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
     for (i = 0; i < cf->args->nelts; i++) {
+
+        if (i && ngx_proxy_user_issuer_path(cf, &words[0], &words[i])
+                 != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
         list[i] = ngx_proxy_user_str(&words[i]);
     }
 
@@ -249,6 +251,45 @@ ngx_proxy_user_issuer_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* A path in the word becomes one relative to the configuration. */
+
+static ngx_int_t
+ngx_proxy_user_issuer_path(ngx_conf_t *cf, ngx_str_t *directive,
+    ngx_str_t *word)
+{
+    size_t      at;
+    u_char     *p;
+    ngx_str_t   path;
+
+    at = pu_issuer_path(ngx_proxy_user_str(directive),
+                        ngx_proxy_user_str(word));
+
+    if (at >= word->len) {
+        return NGX_OK;
+    }
+
+    path.data = word->data + at;
+    path.len = word->len - at;
+
+    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(cf->pool, at + path.len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, word->data, at);
+    (void) ngx_cpystrn(p + at, path.data, path.len + 1);
+
+    word->data = p;
+    word->len = at + path.len;
+
+    return NGX_OK;
 }
 
 

@@ -11,6 +11,7 @@
 
 #include "ngx_proxy_user.h"
 #include "ngx_proxy_user_ask.h"
+#include "ngx_proxy_user_keyring.h"
 #include "ngx_proxy_user_store.h"
 #include "pu_limit.h"
 
@@ -121,6 +122,7 @@ struct ngx_proxy_user_identity_s {
     ngx_proxy_user_cache_e            cache;
     ngx_proxy_user_cache_e            token_cache;
     ngx_proxy_user_waiter_t           waiter;
+    ngx_proxy_user_keys_waiter_t      keys;     /* to prove the token */
     unsigned                          answered:1;   /* in this location */
 
     /* for a user who is made now */

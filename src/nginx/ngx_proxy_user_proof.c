@@ -17,6 +17,10 @@ static pu_reason_t ngx_proxy_user_proof_token(ngx_http_request_t *r,
     const ngx_proxy_user_identity_t *id, pu_token_t *token);
 static pu_reason_t ngx_proxy_user_proof_verify(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const u_char *digest);
+static pu_reason_t ngx_proxy_user_proof_wait(ngx_proxy_user_identity_t *id,
+    const pu_token_t *token, pu_reason_t reason);
+static void ngx_proxy_user_proof_leave(ngx_proxy_user_identity_t *id);
+static void ngx_proxy_user_proof_resume(void *data);
 static size_t ngx_proxy_user_proof_pack(
     const ngx_proxy_user_main_conf_t *mcf, const pu_token_t *token,
     u_char *out, size_t size);
@@ -51,7 +55,9 @@ ngx_proxy_user_prove(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
         return;
     }
 
-    if (mcf->hash == NULL || !pu_hash_sha256(mcf->hash, id->digest, &text, 1)) {
+    if (mcf->keyring == NULL || mcf->hash == NULL
+        || !pu_hash_sha256(mcf->hash, id->digest, &text, 1))
+    {
         return;
     }
 
@@ -68,6 +74,10 @@ ngx_proxy_user_prove(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
         }
 
         id->proof = ngx_proxy_user_proof_verify(r, id, id->digest);
+    }
+
+    if (id->leave) {
+        id->judged = 0;
     }
 }
 
@@ -100,7 +110,8 @@ ngx_proxy_user_proof_cached(ngx_http_request_t *r,
         return PU_OK;
     }
 
-    id->issuer = pu_token_in_force(&id->verified, &mcf->issuers);
+    id->issuer = pu_token_in_force(&id->verified,
+                               ngx_proxy_user_keyring_issuers(mcf->keyring));
 
     if (id->issuer == NULL) {
         return PU_OK;
@@ -126,7 +137,7 @@ ngx_proxy_user_proof_token(ngx_http_request_t *r,
     mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
 
     text = ngx_proxy_user_str(&id->token);
-    issuers = mcf->issuers;
+    issuers = *ngx_proxy_user_keyring_issuers(mcf->keyring);
 
     if (id->opener && pu_jwe_form(text)) {
 
@@ -159,6 +170,10 @@ ngx_proxy_user_proof_verify(ngx_http_request_t *r,
     mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
 
     reason = ngx_proxy_user_proof_token(r, id, &token);
+
+    if (reason == PU_ISSUER_UNAVAILABLE || token.kid_unknown) {
+        reason = ngx_proxy_user_proof_wait(id, &token, reason);
+    }
 
     if (reason == PU_OK) {
         id->issuer = token.issuer;
@@ -277,6 +292,56 @@ ngx_proxy_user_prove_named(ngx_http_request_t *r,
     }
 
     return PU_OK;
+}
+
+
+/*
+ * A key is missing that may be had: the reason then stands only when nothing
+ * has come.
+ */
+
+static pu_reason_t
+ngx_proxy_user_proof_wait(ngx_proxy_user_identity_t *id,
+    const pu_token_t *token, pu_reason_t reason)
+{
+    const ngx_proxy_user_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(id->request, ngx_proxy_user_module);
+
+    id->keys.handler = ngx_proxy_user_proof_resume;
+    id->keys.data = id;
+
+    switch (ngx_proxy_user_keyring_wait(mcf->keyring, token->issuer,
+                                        token->kid_unknown, &id->keys))
+    {
+    case NGX_AGAIN:
+        id->leave = ngx_proxy_user_proof_leave;
+        return reason;
+
+    case NGX_ABORT:
+        return PU_ISSUER_UNAVAILABLE;
+
+    default:
+        return reason;
+    }
+}
+
+
+static void
+ngx_proxy_user_proof_leave(ngx_proxy_user_identity_t *id)
+{
+    ngx_proxy_user_keyring_detach(&id->keys);
+}
+
+
+/* Runs from an event; nothing may touch the request afterwards. */
+
+static void
+ngx_proxy_user_proof_resume(void *data)
+{
+    ngx_proxy_user_identity_t *id = data;
+
+    id->resume(id);
 }
 
 

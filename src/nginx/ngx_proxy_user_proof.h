@@ -13,7 +13,8 @@
 
 /*
  * Proves id->token: sets id->judged and id->proof, PU_OK (then issuer,
- * verified and handle are filled, in the request's pool) or the reason.
+ * verified and handle are filled, in the request's pool) or the reason.  Or
+ * sets id->leave: news is awaited, after which it has to be called again.
  */
 void ngx_proxy_user_prove(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id);

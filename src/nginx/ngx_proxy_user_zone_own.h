@@ -12,7 +12,7 @@
 #include "ngx_proxy_user_zone.h"
 
 
-#define NGX_PROXY_USER_LAYOUT      3    /* part of the zone's name */
+#define NGX_PROXY_USER_LAYOUT      4    /* part of the zone's name */
 #define NGX_PROXY_USER_TOMBS_MIN   1024 /* chunks, if there are so many */
 
 
@@ -28,6 +28,7 @@ typedef enum {
     NGX_PROXY_USER_LIMITS,
     NGX_PROXY_USER_FAILURES,
     NGX_PROXY_USER_WORKERS,
+    NGX_PROXY_USER_KEYS,
     NGX_PROXY_USER_KINDS
 } ngx_proxy_user_kind_e;
 
@@ -47,6 +48,8 @@ typedef struct {
     uint32_t                       series;  /* users of others are dropped */
     ngx_atomic_t                   view;
     ngx_atomic_t                   viewed;
+
+    ngx_atomic_t                   keys;    /* counts new key sets */
 
     u_char                         store[NGX_PROXY_USER_STORE_MAX];
     size_t                         store_len;   /* 0: none has been seen */

@@ -48,6 +48,7 @@ package ProxyUser;
 # ProxyUser::Token     keys, JWK Sets, tokens good and bad
 # ProxyUser::Redis     a real redis-server, its client, users in it
 # ProxyUser::FakeRedis the same server, misbehaving
+# ProxyUser::Issuer    a web server that answers well or badly, and counts
 # ProxyUser::Nginx     nginx without Test::Nginx, a client, logs, audit lines
 # ProxyUser::Cases     a table of requests, for scripts
 # ProxyUser::Backend   a backend that says what it was sent
@@ -83,13 +84,15 @@ use ProxyUser::Backend;
 use ProxyUser::Cases;
 use ProxyUser::FakeRedis;
 use ProxyUser::HTTP2;
+use ProxyUser::Issuer;
 use ProxyUser::Nginx;
 use ProxyUser::Redis;
 use ProxyUser::Token;
 
 our @EXPORT = (qw(trouble), @ProxyUser::Backend::EXPORT,
                @ProxyUser::Cases::EXPORT, @ProxyUser::FakeRedis::EXPORT,
-               @ProxyUser::HTTP2::EXPORT, @ProxyUser::Nginx::EXPORT,
+               @ProxyUser::HTTP2::EXPORT, @ProxyUser::Issuer::EXPORT,
+               @ProxyUser::Nginx::EXPORT,
                @ProxyUser::Redis::EXPORT, @ProxyUser::Token::EXPORT);
 
 # What no error log may have.
@@ -224,6 +227,7 @@ END {
         my @late = ProxyUser::Nginx::stop_all();
         ProxyUser::Backend::stop_all();
         ProxyUser::FakeRedis::stop_all();
+        ProxyUser::Issuer::stop_all();
         ProxyUser::Redis::stop_all();
         push @late, map { read_file($_) } grep { !$known{$_} }
             glob "$reports*" if $reports;

@@ -71,10 +71,13 @@ holds_rule(const pu_str_t *words, size_t n, int role)
 static void
 holds_issuer(pu_issuer_t *issuer, const pu_str_t *words, size_t n)
 {
-    char  err[PU_ERROR_SIZE];
+    char    err[PU_ERROR_SIZE];
+    size_t  i;
 
-    if (pu_issuer_is_file(words[0])) {
-        return;
+    for (i = 1; i < n; i++) {
+        if (pu_issuer_path(words[0], words[i]) < words[i].len) {
+            return;
+        }
     }
 
     if (!pu_issuer_set(issuer, words, n, NULL, NULL, err)) {

@@ -59,7 +59,7 @@ an_unknown_directive_is_named(void)
     char    line[64];
 
     static const char *const  later[] = {
-        "jwks_uri", "discovery", "introspection", "ca_file", "timeout"
+        "introspection"
     };
 
     LINE_REFUSED("audiences api", "unknown directive \"audiences\"");
@@ -82,7 +82,7 @@ a_decryption_key_is_read_and_judged(void)
     LINE_REFUSED("decryption_key_file t/data/ed25519.pem", "kty");
     LINE_REFUSED("decryption_key_file t/data/rsa1024.pem", "1024 bits");
     LINE_REFUSED("decryption_key_file t/data/secp256k1.pem", "");
-    CHECK(pu_issuer_is_file(PU_STR("decryption_key_file")));
+    CHECK_INT(pu_issuer_path(PU_STR("decryption_key_file"), PU_STR("a")), 0);
 }
 
 
@@ -375,9 +375,16 @@ a_key_file_is_read_and_named(void)
     CHECK(!mint_directive(issuer, line, err));
     pu_issuer_free(issuer);
 
-    CHECK(pu_issuer_is_file(PU_STR("jwks_file")));
-    CHECK(!pu_issuer_is_file(PU_STR("issuer")));
-    CHECK(!pu_issuer_is_file(PU_STR("nothing")));
+    CHECK_INT(pu_issuer_path(PU_STR("jwks_file"), PU_STR("a/b")), 0);
+    CHECK_INT(pu_issuer_path(PU_STR("ca_file"), PU_STR("a/b")), 0);
+    CHECK_INT(pu_issuer_path(PU_STR("issuer"), PU_STR("a/b")), 3);
+    CHECK_INT(pu_issuer_path(PU_STR("nothing"), PU_STR("a/b")), 3);
+    CHECK_INT(pu_issuer_path(PU_STR("introspection"), PU_STR("https://a")),
+              9);
+    CHECK_INT(pu_issuer_path(PU_STR("introspection"),
+                             PU_STR("client_secret_file=a/b")), 19);
+    CHECK_INT(pu_issuer_path(PU_STR("issuer"),
+                             PU_STR("client_secret_file=a/b")), 22);
 
     unlink(path);
     free(set);
@@ -400,9 +407,10 @@ what_is_required_is_named(void)
     CHECK_SAYS(err, "has no \"audience\" directive, write \"audience off\"");
 
     CHECK(mint_directive(issuer, "audience off", err));
+    CHECK(mint_directive(issuer, "discovery off", err));
     CHECK(!pu_issuer_finish(issuer, err));
-    CHECK_SAYS(err, "has no \"jwks_file\" directive");
-    CHECK_SAYS(err, "or \"secret_file\"");
+    CHECK_SAYS(err, "has \"discovery off\" and no \"jwks_file\"");
+    CHECK_SAYS(err, "\"secret_file\"");
     pu_issuer_free(issuer);
     pu_issuer_free(NULL);
 }

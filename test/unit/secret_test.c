@@ -337,7 +337,7 @@ an_issuer_with_a_secret_lists_hs_algorithms_alone(void)
 
     pu_issuer_free(issuer_with("algorithms HS512"));
     pu_issuer_free(issuer_with("algorithms HS256 HS384 HS512"));
-    CHECK(pu_issuer_is_file(PU_STR("secret_file")));
+    CHECK_INT(pu_issuer_path(PU_STR("secret_file"), PU_STR("a")), 0);
 }
 
 
