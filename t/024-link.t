@@ -104,7 +104,7 @@ subtest 'nobody is found' => sub {
     my $id = command(qw(user create --user-name carol));
     my $created = redis('HGET', "{pu}:user:$id", 'created');
 
-    is(verdict($nginx, by_name('c0', 'carol', iat => $created)),
+    is(verdict($nginx, by_name('c0', 'carol', iat => $created + 0)),
        '403 user_unknown', 'by a token as old as the user');
     is(verdict($nginx, by_name('c0', 'carol', iat => $created - 1)),
        '403 user_unknown', 'or older');

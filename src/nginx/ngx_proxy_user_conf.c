@@ -228,8 +228,7 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     if (ngx_proxy_user_merge_names(cf, conf) != NGX_OK
-        || ngx_proxy_user_merge_decrypts(cf, conf, mcf) != NGX_OK
-        || ngx_proxy_user_merge_opaque(cf, conf, mcf) != NGX_OK)
+        || ngx_proxy_user_merge_decrypts(cf, conf, mcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }

@@ -1,7 +1,6 @@
 /*
  * Issuers that are asked over the network, as the configuration has them:
- * whom to trust, where their hosts are, which one is asked about opaque
- * tokens in a location.
+ * whom to trust, and where their hosts are.
  */
 
 #ifndef NGX_PROXY_USER_REMOTE_H
@@ -13,10 +12,6 @@
 /* Fills mcf->remotes: one for each issuer, NULL where nothing is fetched. */
 ngx_int_t ngx_proxy_user_remotes(ngx_conf_t *cf,
     ngx_proxy_user_main_conf_t *mcf);
-
-/* Fills conf->opaque from what the location accepts; once that is known. */
-ngx_int_t ngx_proxy_user_merge_opaque(ngx_conf_t *cf,
-    ngx_proxy_user_loc_conf_t *conf, const ngx_proxy_user_main_conf_t *mcf);
 
 
 #endif /* NGX_PROXY_USER_REMOTE_H */
