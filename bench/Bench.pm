@@ -341,7 +341,7 @@ sub start_load {
 sub end_load {
     my ($load) = @_;
 
-    @running = grep { $_ != $load } @running;
+    @running = grep { $_->{pid} != $load->{pid} } @running;
     kill CONT => $load->{pid};
 
     # Only its first thread wakes up from an interrupt, and it is not always

@@ -49,6 +49,8 @@ static ngx_int_t ngx_proxy_user_variable_made(ngx_http_request_t *r,
     const ngx_proxy_user_identity_t *id, ngx_uint_t which, pu_str_t *value);
 static void ngx_proxy_user_variable_set(ngx_http_variable_value_t *v,
     pu_str_t value);
+static void ngx_proxy_user_variable_put(ngx_http_variable_value_t *v,
+    pu_str_t value);
 
 
 #define NGX_PROXY_USER_VAR(name, which)                                       \
@@ -351,11 +353,15 @@ ngx_proxy_user_variable_assertion(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ngx_proxy_user_variable_set(v, value);
+    /* what we have signed ourselves is base64url and dots */
+
+    ngx_proxy_user_variable_put(v, value);
 
     return NGX_OK;
 }
 
+
+/* nginx would forward a line end in a variable as a new header. */
 
 static void
 ngx_proxy_user_variable_set(ngx_http_variable_value_t *v, pu_str_t value)
@@ -364,6 +370,13 @@ ngx_proxy_user_variable_set(ngx_http_variable_value_t *v, pu_str_t value)
         value.len = 0;
     }
 
+    ngx_proxy_user_variable_put(v, value);
+}
+
+
+static void
+ngx_proxy_user_variable_put(ngx_http_variable_value_t *v, pu_str_t value)
+{
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = 0;
