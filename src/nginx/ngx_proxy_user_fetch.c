@@ -146,8 +146,11 @@ ngx_proxy_user_fetch_copy(ngx_proxy_user_fetch_t *fetch,
         p = ngx_cpymem(p, request->form.data, request->form.len) + 1;
     }
 
-    fetch->request.authorization.data = p;
-    ngx_memcpy(p, request->authorization.data, request->authorization.len);
+    if (request->authorization.len) {
+        fetch->request.authorization.data = p;
+        ngx_memcpy(p, request->authorization.data,
+                   request->authorization.len);
+    }
 
     return NGX_OK;
 }
