@@ -258,9 +258,10 @@ ngx_proxy_user_access_take(ngx_http_request_t *r,
 
     if (id->kind != credential.kind
         || id->token.len != credential.token.len
-        || ngx_memcmp(id->token.data, credential.token.data,
-                      credential.token.len)
-           != 0)
+        || (id->token.len
+            && ngx_memcmp(id->token.data, credential.token.data,
+                          id->token.len)
+               != 0))
     {
         id->judged = 0;
     }
