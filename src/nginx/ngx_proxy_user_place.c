@@ -203,19 +203,22 @@ ngx_proxy_user_place_addr(ngx_listening_t *ls, ngx_uint_t n)
 static ngx_http_core_srv_conf_t *
 ngx_proxy_user_place_named(const ngx_http_addr_conf_t *addr, ngx_str_t *name)
 {
-    ngx_uint_t                 i;
-    ngx_http_server_name_t    *names;
-    ngx_http_virtual_names_t  *virtual;
-    ngx_http_core_srv_conf_t  *cscf;
+    ngx_uint_t                  i;
+    ngx_http_server_name_t     *names;
+    ngx_http_virtual_names_t   *virtual;
+    ngx_http_core_srv_conf_t   *cscf;
+    ngx_proxy_user_loc_conf_t  *conf;
 
     virtual = addr->virtual_names;
 
-    /* one server alone has no table */
+    /* one server alone has no table, and nginx has freed its list by now */
 
     if (virtual == NULL) {
-        names = addr->default_server->server_names.elts;
+        conf = addr->default_server->ctx->loc_conf[
+                                            ngx_proxy_user_module.ctx_index];
+        names = conf->names->elts;
 
-        for (i = 0; i < addr->default_server->server_names.nelts; i++) {
+        for (i = 0; i < conf->names->nelts; i++) {
             if (names[i].name.len == name->len
                 && ngx_strncasecmp(names[i].name.data, name->data, name->len)
                    == 0)
