@@ -63,6 +63,9 @@ UNIT_HELP_SRC := $(filter-out $(UNIT_SRC),$(wildcard test/unit/*.c))
 FUZZ_HELP_SRC := test/fuzz/fuzz.c test/fuzz/driver.c
 FUZZ_SRC := $(filter-out $(FUZZ_HELP_SRC),$(wildcard test/fuzz/*.c))
 
+# What measures the core alone.
+BENCH := $(patsubst %.c,$(B)/%,$(wildcard bench/*.c))
+
 CORE_OBJ := $(CORE_SRC:%.c=$(B)/obj/%.o)
 COMMAND_OBJ := $(COMMAND_SRC:%.c=$(B)/obj/%.o)
 UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/obj/%.o)
@@ -152,6 +155,12 @@ $(B)/libpu.a: $(CORE_OBJ)
 
 $(COMMAND): $(COMMAND_OBJ) $(B)/libpu.a
 	$(Q)$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(COMMAND_LIBS)
+
+$(B)/bench/%: $(B)/obj/bench/%.o $(UNIT_HELP_OBJ) $(B)/libpu.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
+
+$(B)/obj/bench/%.o: COMPILE += -Itest/unit
 
 $(B)/unit/%: $(B)/obj/test/unit/%.o $(UNIT_HELP_OBJ) $(B)/libpu.a
 	@mkdir -p $(@D)
@@ -251,7 +260,7 @@ order: $(MODULE)  ## the static and the dynamic build run in one order
 .PHONY: bench
 bench:  ## side by side with the module off; what a hanging Redis costs
 	@tools/install-deps build test bench
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(BENCH)
 	@bench/run
 
 .PHONY: package
