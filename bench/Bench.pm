@@ -49,7 +49,8 @@ BEGIN {
 }
 
 our @EXPORT = (@ProxyUser::EXPORT, qw(
-    need backend gate workers json_formats identity_headers caller_name caller_token
+    need backend gate workers json_formats identity_headers limited_profile
+    caller_name caller_token
     seed_callers load start_load end_load pin processor cpu_ns connection fetch until_warm calls abba
     median spread percentile ratio title row
 ));
@@ -215,6 +216,17 @@ sub identity_headers {
         map { "proxy_set_header X-Proxy-User-\u$_ \$proxy_user_$_;" }
             qw(id name roles);
 }
+
+
+# Every limit, none of them reached.
+sub limited_profile { <<'CONF' }
+proxy_user_profile reader {
+    methods GET;
+    rate 1000000r/s burst=1000000;
+    quota 1000000000 per month;
+    concurrency 1000;
+}
+CONF
 
 
 # A subject of 36 bytes, as providers make them.

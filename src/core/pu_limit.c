@@ -34,8 +34,7 @@ static void pu_rate_move(const pu_rate_t *rate, uint64_t now, uint64_t ahead,
 static void pu_rate_left(const pu_rate_t *rate, uint64_t ahead,
     pu_left_t *left);
 static int64_t pu_month_start(int64_t day, int months);
-static void pu_limit_item(pu_buf_t *b, const char *name, const char *key,
-    int64_t value);
+static void pu_limit_item(pu_buf_t *b, pu_str_t item, int64_t value);
 
 
 int
@@ -335,7 +334,7 @@ pu_limits_policy(pu_buf_t *b, const pu_limits_t *limits, int64_t now)
     int64_t  start;
 
     if (limits->rate.n) {
-        pu_limit_item(b, "rate", "q", limits->rate.n);
+        pu_limit_item(b, PU_STR("\"rate\";q="), limits->rate.n);
         pu_buf_text(b, ";w=");
         pu_buf_int(b, limits->rate.seconds);
     }
@@ -343,13 +342,13 @@ pu_limits_policy(pu_buf_t *b, const pu_limits_t *limits, int64_t now)
     if (limits->quota.n) {
         start = pu_period_start(limits->quota.period, now);
 
-        pu_limit_item(b, "quota", "q", limits->quota.n);
+        pu_limit_item(b, PU_STR("\"quota\";q="), limits->quota.n);
         pu_buf_text(b, ";w=");
         pu_buf_int(b, pu_period_length(limits->quota.period, start));
     }
 
     if (limits->concurrency) {
-        pu_limit_item(b, "concurrency", "q", limits->concurrency);
+        pu_limit_item(b, PU_STR("\"concurrency\";q="), limits->concurrency);
         pu_buf_text(b, ";qu=\"concurrent-requests\"");
     }
 }
@@ -358,8 +357,13 @@ pu_limits_policy(pu_buf_t *b, const pu_limits_t *limits, int64_t now)
 void
 pu_limits_left(pu_buf_t *b, const pu_left_t left[PU_LIMIT_KINDS])
 {
-    size_t             i;
-    static const char  *const  names[] = { "rate", "quota", "concurrency" };
+    size_t  i;
+
+    static const pu_str_t  items[PU_LIMIT_KINDS] = {
+        PU_STR("\"rate\";r="),
+        PU_STR("\"quota\";r="),
+        PU_STR("\"concurrency\";r=")
+    };
 
     for (i = 0; i < PU_LIMIT_KINDS; i++) {
 
@@ -367,7 +371,7 @@ pu_limits_left(pu_buf_t *b, const pu_left_t left[PU_LIMIT_KINDS])
             continue;
         }
 
-        pu_limit_item(b, names[i], "r", (int64_t) left[i].remaining);
+        pu_limit_item(b, items[i], (int64_t) left[i].remaining);
 
         if (i != PU_LIMIT_CONCURRENCY) {
             pu_buf_text(b, ";t=");
@@ -380,7 +384,7 @@ pu_limits_left(pu_buf_t *b, const pu_left_t left[PU_LIMIT_KINDS])
 void
 pu_guard_policy(pu_buf_t *b, const pu_rate_t *rate)
 {
-    pu_limit_item(b, "failures", "q", rate->n);
+    pu_limit_item(b, PU_STR("\"failures\";q="), rate->n);
     pu_buf_text(b, ";w=");
     pu_buf_int(b, rate->seconds);
 }
@@ -389,7 +393,7 @@ pu_guard_policy(pu_buf_t *b, const pu_rate_t *rate)
 void
 pu_guard_left(pu_buf_t *b, const pu_left_t *left)
 {
-    pu_limit_item(b, "failures", "r", (int64_t) left->remaining);
+    pu_limit_item(b, PU_STR("\"failures\";r="), (int64_t) left->remaining);
     pu_buf_text(b, ";t=");
     pu_buf_int(b, left->reset);
 }
@@ -398,16 +402,12 @@ pu_guard_left(pu_buf_t *b, const pu_left_t *left)
 /* An item of a list (RFC 9651): its name and the first parameter. */
 
 static void
-pu_limit_item(pu_buf_t *b, const char *name, const char *key, int64_t value)
+pu_limit_item(pu_buf_t *b, pu_str_t item, int64_t value)
 {
     if (b->pos != b->start) {
         pu_buf_text(b, ", ");
     }
 
-    pu_buf_char(b, '"');
-    pu_buf_text(b, name);
-    pu_buf_text(b, "\";");
-    pu_buf_text(b, key);
-    pu_buf_char(b, '=');
+    pu_buf_str(b, item);
     pu_buf_int(b, value);
 }

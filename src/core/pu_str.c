@@ -157,45 +157,6 @@ pu_buf_init(pu_buf_t *b, void *memory, size_t size)
 
 
 void
-pu_buf_put(pu_buf_t *b, const void *data, size_t len)
-{
-    if (len > (size_t) (b->end - b->pos)) {
-        b->full = 1;
-        return;
-    }
-
-    if (len != 0) {
-        memcpy(b->pos, data, len);
-        b->pos += len;
-    }
-}
-
-
-void
-pu_buf_str(pu_buf_t *b, pu_str_t s)
-{
-    pu_buf_put(b, s.data, s.len);
-}
-
-
-void
-pu_buf_text(pu_buf_t *b, const char *s)
-{
-    pu_buf_put(b, s, strlen(s));
-}
-
-
-void
-pu_buf_char(pu_buf_t *b, int c)
-{
-    uint8_t  byte;
-
-    byte = (uint8_t) c;
-    pu_buf_put(b, &byte, 1);
-}
-
-
-void
 pu_buf_int(pu_buf_t *b, int64_t n)
 {
     uint8_t   text[20], *p;

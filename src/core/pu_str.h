@@ -62,14 +62,51 @@ typedef struct {
 } pu_buf_t;
 
 void pu_buf_init(pu_buf_t *b, void *memory, size_t size);
-void pu_buf_put(pu_buf_t *b, const void *data, size_t len);
-void pu_buf_str(pu_buf_t *b, pu_str_t s);
-void pu_buf_text(pu_buf_t *b, const char *s);
-void pu_buf_char(pu_buf_t *b, int c);
 void pu_buf_int(pu_buf_t *b, int64_t n);
 
 /* What has been written so far. */
 pu_str_t pu_buf_written(const pu_buf_t *b);
+
+/* Inline: an audit line is mostly literals, whose length the compiler knows. */
+
+static inline void
+pu_buf_put(pu_buf_t *b, const void *data, size_t len)
+{
+    if (len > (size_t) (b->end - b->pos)) {
+        b->full = 1;
+        return;
+    }
+
+    if (len != 0) {
+        memcpy(b->pos, data, len);
+        b->pos += len;
+    }
+}
+
+
+static inline void
+pu_buf_str(pu_buf_t *b, pu_str_t s)
+{
+    pu_buf_put(b, s.data, s.len);
+}
+
+
+static inline void
+pu_buf_text(pu_buf_t *b, const char *s)
+{
+    pu_buf_put(b, s, strlen(s));
+}
+
+
+static inline void
+pu_buf_char(pu_buf_t *b, int c)
+{
+    uint8_t  byte;
+
+    byte = (uint8_t) c;
+
+    pu_buf_put(b, &byte, 1);
+}
 
 
 /*

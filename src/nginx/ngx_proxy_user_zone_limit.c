@@ -37,19 +37,25 @@ typedef struct {
 
 static void ngx_proxy_user_limit_key(u_char *key, const u_char *id,
     u_char what);
-static void ngx_proxy_user_rate_read(ngx_proxy_user_zone_t *zone,
-    ngx_uint_t kind, const u_char *key, pu_rate_state_t *state);
+static ngx_proxy_user_entry_t *ngx_proxy_user_rate_read(
+    ngx_proxy_user_zone_t *zone, ngx_uint_t kind, const u_char *key,
+    pu_rate_state_t *state);
 static void ngx_proxy_user_rate_write(ngx_proxy_user_zone_t *zone,
-    ngx_uint_t kind, const u_char *key, const pu_rate_state_t *state);
-static ngx_uint_t ngx_proxy_user_quota_asked(ngx_proxy_user_zone_t *zone,
-    const u_char *key, const ngx_proxy_user_lease_t *lease,
+    ngx_uint_t kind, const u_char *key, ngx_proxy_user_entry_t *e,
+    const pu_rate_state_t *state);
+static ngx_proxy_user_entry_t *ngx_proxy_user_quota_asked(
+    ngx_proxy_user_zone_t *zone, const u_char *key,
+    const ngx_proxy_user_lease_t *lease,
     ngx_proxy_user_quota_record_t *record);
-static ngx_uint_t ngx_proxy_user_quota_read(ngx_proxy_user_zone_t *zone,
-    const u_char *key, ngx_proxy_user_quota_record_t *record);
+static ngx_proxy_user_entry_t *ngx_proxy_user_quota_read(
+    ngx_proxy_user_zone_t *zone, const u_char *key,
+    ngx_proxy_user_quota_record_t *record);
 static void ngx_proxy_user_limit_put(ngx_proxy_user_zone_t *zone,
-    const u_char *key, const void *data, size_t len);
-static void ngx_proxy_user_pairs_read(ngx_proxy_user_zone_t *zone,
-    const u_char *key, uint32_t worker, ngx_proxy_user_pairs_t *pairs);
+    const u_char *key, ngx_proxy_user_entry_t *e, const void *data,
+    size_t len);
+static ngx_proxy_user_entry_t *ngx_proxy_user_pairs_read(
+    ngx_proxy_user_zone_t *zone, const u_char *key, uint32_t worker,
+    ngx_proxy_user_pairs_t *pairs);
 static void ngx_proxy_user_worker_key(u_char *key, uint32_t worker);
 static ngx_uint_t ngx_proxy_user_worker_alive(ngx_proxy_user_zone_t *zone,
     uint32_t worker);
@@ -69,17 +75,18 @@ ngx_uint_t
 ngx_proxy_user_zone_rate(ngx_proxy_user_zone_t *zone, const u_char *id,
     const pu_rate_t *rate, pu_left_t *left)
 {
-    u_char           key[NGX_PROXY_USER_KEY_LEN];
-    ngx_uint_t       taken;
-    pu_rate_state_t  state;
+    u_char                   key[NGX_PROXY_USER_KEY_LEN];
+    ngx_uint_t               taken;
+    pu_rate_state_t          state;
+    ngx_proxy_user_entry_t  *e;
 
     ngx_proxy_user_limit_key(key, id, 'r');
 
     ngx_proxy_user_zone_lock(zone);
 
-    ngx_proxy_user_rate_read(zone, NGX_PROXY_USER_LIMITS, key, &state);
+    e = ngx_proxy_user_rate_read(zone, NGX_PROXY_USER_LIMITS, key, &state);
     taken = pu_rate_take(rate, ngx_current_msec, &state, left);
-    ngx_proxy_user_rate_write(zone, NGX_PROXY_USER_LIMITS, key, &state);
+    ngx_proxy_user_rate_write(zone, NGX_PROXY_USER_LIMITS, key, e, &state);
 
     ngx_proxy_user_zone_unlock(zone);
 
@@ -87,7 +94,9 @@ ngx_proxy_user_zone_rate(ngx_proxy_user_zone_t *zone, const u_char *id,
 }
 
 
-static void
+/* The entry, for rate_write. */
+
+static ngx_proxy_user_entry_t *
 ngx_proxy_user_rate_read(ngx_proxy_user_zone_t *zone, ngx_uint_t kind,
     const u_char *key, pu_rate_state_t *state)
 {
@@ -97,17 +106,16 @@ ngx_proxy_user_rate_read(ngx_proxy_user_zone_t *zone, ngx_uint_t kind,
 
     state->tat = e ? e->stamp : 0;
     state->period = e ? e->mark : 0;
+
+    return e;
 }
 
 
 static void
 ngx_proxy_user_rate_write(ngx_proxy_user_zone_t *zone, ngx_uint_t kind,
-    const u_char *key, const pu_rate_state_t *state)
+    const u_char *key, ngx_proxy_user_entry_t *e,
+    const pu_rate_state_t *state)
 {
-    ngx_proxy_user_entry_t  *e;
-
-    e = ngx_proxy_user_arena_find(&zone->arena, kind, key);
-
     if (e) {
         ngx_proxy_user_arena_use(&zone->arena, e);
 
@@ -132,13 +140,14 @@ ngx_proxy_user_zone_quota(ngx_proxy_user_zone_t *zone, const u_char *id,
     u_char                         key[NGX_PROXY_USER_KEY_LEN];
     ngx_int_t                      rc;
     pu_take_t                      take;
+    ngx_proxy_user_entry_t        *e;
     ngx_proxy_user_quota_record_t  record;
 
     ngx_proxy_user_limit_key(key, id, '0' + quota->period);
 
     ngx_proxy_user_zone_lock(zone);
 
-    (void) ngx_proxy_user_quota_read(zone, key, &record);
+    e = ngx_proxy_user_quota_read(zone, key, &record);
 
     take = pu_quota_take(quota, ngx_time(), alone, &record.state, left);
 
@@ -162,7 +171,7 @@ ngx_proxy_user_zone_quota(ngx_proxy_user_zone_t *zone, const u_char *id,
         lease->asked = record.asked;
     }
 
-    ngx_proxy_user_limit_put(zone, key, &record, sizeof(record));
+    ngx_proxy_user_limit_put(zone, key, e, &record, sizeof(record));
 
     ngx_proxy_user_zone_unlock(zone);
 
@@ -175,18 +184,21 @@ ngx_proxy_user_zone_leased(ngx_proxy_user_zone_t *zone,
     const ngx_proxy_user_lease_t *lease, int64_t granted, int64_t total)
 {
     u_char                         key[NGX_PROXY_USER_KEY_LEN];
+    ngx_proxy_user_entry_t        *e;
     ngx_proxy_user_quota_record_t  record;
 
     ngx_proxy_user_limit_key(key, lease->id, '0' + lease->quota.period);
 
     ngx_proxy_user_zone_lock(zone);
 
+    e = ngx_proxy_user_quota_asked(zone, key, lease, &record);
+
     /* it may have been evicted: then the lease is lost, and no more */
 
-    if (ngx_proxy_user_quota_asked(zone, key, lease, &record)) {
+    if (e) {
         pu_quota_lease(&record.state, lease->start, lease->debt, granted,
                        total);
-        ngx_proxy_user_limit_put(zone, key, &record, sizeof(record));
+        ngx_proxy_user_limit_put(zone, key, e, &record, sizeof(record));
     }
 
     ngx_proxy_user_zone_unlock(zone);
@@ -198,14 +210,17 @@ ngx_proxy_user_zone_lost(ngx_proxy_user_zone_t *zone,
     const ngx_proxy_user_lease_t *lease)
 {
     u_char                         key[NGX_PROXY_USER_KEY_LEN];
+    ngx_proxy_user_entry_t        *e;
     ngx_proxy_user_quota_record_t  record;
 
     ngx_proxy_user_limit_key(key, lease->id, '0' + lease->quota.period);
 
     ngx_proxy_user_zone_lock(zone);
 
-    if (ngx_proxy_user_quota_asked(zone, key, lease, &record)) {
-        ngx_proxy_user_limit_put(zone, key, &record, sizeof(record));
+    e = ngx_proxy_user_quota_asked(zone, key, lease, &record);
+
+    if (e) {
+        ngx_proxy_user_limit_put(zone, key, e, &record, sizeof(record));
     }
 
     ngx_proxy_user_zone_unlock(zone);
@@ -214,24 +229,24 @@ ngx_proxy_user_zone_lost(ngx_proxy_user_zone_t *zone,
 
 /* The record, with nobody asking any more if it was for this lease. */
 
-static ngx_uint_t
+static ngx_proxy_user_entry_t *
 ngx_proxy_user_quota_asked(ngx_proxy_user_zone_t *zone, const u_char *key,
     const ngx_proxy_user_lease_t *lease,
     ngx_proxy_user_quota_record_t *record)
 {
-    if (!ngx_proxy_user_quota_read(zone, key, record)) {
-        return 0;
-    }
+    ngx_proxy_user_entry_t  *e;
 
-    if (record->asked == lease->asked) {
+    e = ngx_proxy_user_quota_read(zone, key, record);
+
+    if (e && record->asked == lease->asked) {
         record->asked = 0;
     }
 
-    return 1;
+    return e;
 }
 
 
-static ngx_uint_t
+static ngx_proxy_user_entry_t *
 ngx_proxy_user_quota_read(ngx_proxy_user_zone_t *zone, const u_char *key,
     ngx_proxy_user_quota_record_t *record)
 {
@@ -241,23 +256,21 @@ ngx_proxy_user_quota_read(ngx_proxy_user_zone_t *zone, const u_char *key,
 
     if (e && e->len == sizeof(ngx_proxy_user_quota_record_t)) {
         ngx_proxy_user_arena_copy(&zone->arena, e, (u_char *) record, 0);
-        return 1;
+        return e;
     }
 
     ngx_memzero(record, sizeof(ngx_proxy_user_quota_record_t));
 
-    return 0;
+    return NULL;
 }
 
 
+/* Into the entry that was found under the same lock, if it has the room. */
+
 static void
 ngx_proxy_user_limit_put(ngx_proxy_user_zone_t *zone, const u_char *key,
-    const void *data, size_t len)
+    ngx_proxy_user_entry_t *e, const void *data, size_t len)
 {
-    ngx_proxy_user_entry_t  *e;
-
-    e = ngx_proxy_user_arena_find(&zone->arena, NGX_PROXY_USER_LIMITS, key);
-
     if (e && e->len == len) {
         ngx_proxy_user_arena_write(&zone->arena, e, data);
         ngx_proxy_user_arena_use(&zone->arena, e);
@@ -342,15 +355,16 @@ ngx_uint_t
 ngx_proxy_user_zone_enter(ngx_proxy_user_zone_t *zone, const u_char *id,
     uint32_t worker, int64_t most, pu_left_t *left)
 {
-    u_char                  key[NGX_PROXY_USER_KEY_LEN];
-    ngx_uint_t              taken;
-    ngx_proxy_user_pairs_t  pairs;
+    u_char                   key[NGX_PROXY_USER_KEY_LEN];
+    ngx_uint_t               taken;
+    ngx_proxy_user_pairs_t   pairs;
+    ngx_proxy_user_entry_t  *e;
 
     ngx_proxy_user_limit_key(key, id, 'c');
 
     ngx_proxy_user_zone_lock(zone);
 
-    ngx_proxy_user_pairs_read(zone, key, worker, &pairs);
+    e = ngx_proxy_user_pairs_read(zone, key, worker, &pairs);
 
     taken = pairs.sum < most;
 
@@ -359,7 +373,7 @@ ngx_proxy_user_zone_enter(ngx_proxy_user_zone_t *zone, const u_char *id,
         pairs.sum++;
     }
 
-    ngx_proxy_user_limit_put(zone, key, pairs.items,
+    ngx_proxy_user_limit_put(zone, key, e, pairs.items,
                              pairs.n * sizeof(ngx_proxy_user_pair_t));
 
     ngx_proxy_user_zone_unlock(zone);
@@ -375,21 +389,22 @@ void
 ngx_proxy_user_zone_leave(ngx_proxy_user_zone_t *zone, const u_char *id,
     uint32_t worker)
 {
-    u_char                  key[NGX_PROXY_USER_KEY_LEN];
-    ngx_proxy_user_pairs_t  pairs;
+    u_char                   key[NGX_PROXY_USER_KEY_LEN];
+    ngx_proxy_user_pairs_t   pairs;
+    ngx_proxy_user_entry_t  *e;
 
     ngx_proxy_user_limit_key(key, id, 'c');
 
     ngx_proxy_user_zone_lock(zone);
 
-    ngx_proxy_user_pairs_read(zone, key, worker, &pairs);
+    e = ngx_proxy_user_pairs_read(zone, key, worker, &pairs);
 
     /* it was evicted, or this worker had been taken for dead */
 
     if (pairs.own && pairs.own->n) {
         pairs.own->n--;
 
-        ngx_proxy_user_limit_put(zone, key, pairs.items,
+        ngx_proxy_user_limit_put(zone, key, e, pairs.items,
                                  pairs.n * sizeof(ngx_proxy_user_pair_t));
     }
 
@@ -397,9 +412,9 @@ ngx_proxy_user_zone_leave(ngx_proxy_user_zone_t *zone, const u_char *id,
 }
 
 
-/* Without those of the dead. */
+/* Without those of the dead; the entry, if there is one. */
 
-static void
+static ngx_proxy_user_entry_t *
 ngx_proxy_user_pairs_read(ngx_proxy_user_zone_t *zone, const u_char *key,
     uint32_t worker, ngx_proxy_user_pairs_t *pairs)
 {
@@ -445,6 +460,8 @@ ngx_proxy_user_pairs_read(ngx_proxy_user_zone_t *zone, const u_char *key,
         pairs->own->worker = worker;
         pairs->own->n = 0;
     }
+
+    return e;
 }
 
 
@@ -464,7 +481,8 @@ ngx_proxy_user_zone_failures(ngx_proxy_user_zone_t *zone,
     pu_rate_state_t  state;
 
     ngx_proxy_user_zone_lock(zone);
-    ngx_proxy_user_rate_read(zone, NGX_PROXY_USER_FAILURES, key, &state);
+    (void) ngx_proxy_user_rate_read(zone, NGX_PROXY_USER_FAILURES, key,
+                                    &state);
     ngx_proxy_user_zone_unlock(zone);
 
     return pu_rate_open(rate, ngx_current_msec, &state, left);
@@ -475,13 +493,14 @@ void
 ngx_proxy_user_zone_failed(ngx_proxy_user_zone_t *zone,
     const u_char key[NGX_PROXY_USER_KEY_LEN], const pu_rate_t *rate)
 {
-    pu_rate_state_t  state;
+    pu_rate_state_t          state;
+    ngx_proxy_user_entry_t  *e;
 
     ngx_proxy_user_zone_lock(zone);
 
-    ngx_proxy_user_rate_read(zone, NGX_PROXY_USER_FAILURES, key, &state);
+    e = ngx_proxy_user_rate_read(zone, NGX_PROXY_USER_FAILURES, key, &state);
     pu_rate_spend(rate, ngx_current_msec, &state);
-    ngx_proxy_user_rate_write(zone, NGX_PROXY_USER_FAILURES, key, &state);
+    ngx_proxy_user_rate_write(zone, NGX_PROXY_USER_FAILURES, key, e, &state);
 
     ngx_proxy_user_zone_unlock(zone);
 }
