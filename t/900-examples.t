@@ -18,15 +18,21 @@ my $redis = redis_start();
 my $syslog = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1')
     or die "syslog: $!\n";
 
+# "found" is one that is asked where its keys are.
+my $idp = fake_issuer();
+$idp->discovers(jwks(jwk('rsa1')));
+
+my %url = (company => 'https://login.example.com', found => $idp->{url},
+           partner => 'https://partner.example.net');
+
 sub of {
     my ($issuer, %claim) = @_;
 
     return token(
-        $issuer eq 'company' ? (alg => 'RS256', key => 'rsa1')
-                             : (alg => 'ES256', key => 'ec256'),
+        $issuer eq 'partner' ? (alg => 'ES256', key => 'ec256')
+                             : (alg => 'RS256', key => 'rsa1'),
         claims => {
-            iss => $issuer eq 'company' ? 'https://login.example.com'
-                                        : 'https://partner.example.net',
+            iss => $url{$issuer},
             aud => 'https://api.example.com', sub => 'alice',
             iat => time, exp => time + 600, %claim,
         });
@@ -37,13 +43,18 @@ my $reader = of('company', sub => 'rita', groups => ['api-readers']);
 my $admin = of('company', sub => 'root', groups => ['api-admins', 'x']);
 my $partner = of('partner', sub => 'machine', groups => ['api-admins']);
 my $foreign = of('company', iss => 'https://elsewhere.example.com');
-my $forged = token(key => 'rsa2', kid => 'rsa1', claims => {
-    iss => 'https://login.example.com', aud => 'https://api.example.com' });
-my $crossed = of('partner', iss => 'https://login.example.com');
+my $forged = forged('company');
 my $suspended = of('company', sub => 'mallory', groups => ['api-admins']);
 
+sub forged {
+    return token(key => 'rsa2', kid => 'rsa1', claims => {
+        iss => $url{$_[0]}, aud => 'https://api.example.com' });
+}
+
 seed_user(id => user_id(1), sub => 'mallory', state => 'suspended',
-          issuer => 'https://login.example.com');
+          issuer => $url{company});
+seed_user(id => user_id(4), sub => 'mallory', state => 'suspended',
+          issuer => $url{found});
 
 seed_user(id => user_id(2), sub => 'olga', roles => 'oncall@' . time,
           issuer => 'https://login.example.com');
@@ -69,14 +80,17 @@ my %example = (
          'token_malformed']],
     'quickstart.conf' => ['/books',
         ['the health check', 'GET /health', undef, 204, ''],
-        ['a reader reads', 'GET /books', $reader, 200, 'ok',
+        ['a reader reads', 'GET /books', of('found', sub => 'rita',
+         groups => 'api-readers'), 200, 'ok',
          qr/^X-Proxy-User-Roles: reader/m],
-        ['a reader writes', 'POST /books', $reader, 403,
-         'method_not_permitted'],
-        ['an admin writes', 'POST /books', $admin, 200, 'ok',
+        ['a reader writes', 'POST /books', of('found', sub => 'rita',
+         groups => 'api-readers'), 403, 'method_not_permitted'],
+        ['an admin writes', 'POST /books', of('found', sub => 'root',
+         groups => ['api-admins', 'x']), 200, 'ok',
          qr/^X-Proxy-User-Name: root/m],
-        ['no group', 'GET /books', $employee, 403, 'role_missing'],
-        ['suspended', 'GET /books', $suspended, 403, 'user_suspended']],
+        ['no group', 'GET /books', of('found'), 403, 'role_missing'],
+        ['suspended', 'GET /books', of('found', sub => 'mallory',
+         groups => ['api-admins']), 403, 'user_suspended']],
     'roles-and-profiles.conf' => ['/',
         ['a reader reads', 'GET /', $reader, 200, 'ok'],
         ['a reader writes', 'POST /', $reader, 403, 'method_not_permitted'],
@@ -202,6 +216,8 @@ sub adapted {
     $text =~ s{^load_module\s+modules/ngx_proxy_user_module\.so;}
               {$module eq '' ? '' : "load_module $module;"}me;
     $text =~ s{^(\s*)http \{}{$1http \{\ninclude test.conf;}m;
+    $text =~ s{https://login\.example\.com}{$idp->{url}}
+        unless $text =~ /jwks_file\s+login/;
     $text =~ s{127\.0\.0\.1:6379}{127.0.0.1:$redis->{port}}g;
     $text =~ s{127\.0\.0\.1:8080}{127.0.0.1:$port}g;
     $text =~ s{127\.0\.0\.1:9000}{$echo}g;
@@ -242,6 +258,7 @@ for my $file (@file) {
     my $name = basename($file);
     my ($path, @case) = @{ $example{$name} || next };
     my $text = read_file($file);
+    my $home = $text =~ /^\s*jwks_file/m ? 'company' : 'found';
 
     is join("\n", left_over($text)), '', "$name: what is yours is known";
 
@@ -255,9 +272,10 @@ for my $file (@file) {
         ['nobody', "GET $path", undef, 401, 'no_credential'],
         ['somebody else\'s token', "GET $path", $foreign, 401,
          'token_issuer'],
-        ['a forged token', "GET $path", $forged, 401, 'token_signature'],
-        ['another issuer\'s key', "GET $path", $crossed, 401,
-         'token_key_unknown']);
+        ['a forged token', "GET $path", forged($home), 401,
+         'token_signature'],
+        ['another issuer\'s key', "GET $path", of('partner', iss =>
+         $url{$home}), 401, 'token_key_unknown']);
     check_cases($nginx, $name, @case);
 
     for my $log (glob "$nginx->{root}/logs/proxy_user.log") {
