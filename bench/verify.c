@@ -60,6 +60,7 @@ main(int argc, char **argv)
         printf("bytes %zu\n", cost.text.len);
         show("median", took.median);
         show("least", took.least);
+        cost_close(&cost);
         return 0;
     }
 
@@ -71,6 +72,7 @@ main(int argc, char **argv)
         cost_open(&cost, argv[2]);
         cost_work(&cost, (cost_kind_t) kind, 20);
         measured(&cost, (cost_kind_t) kind, n);
+        cost_close(&cost);
         return 0;
     }
 

@@ -48,13 +48,13 @@ cost_signature(const cost_t *cost)
     int         n;
     size_t      half;
     int64_t     len;
-    uint8_t    *raw, *der;
+    uint8_t    *raw, *p;
     pu_str_t    part;
     ECDSA_SIG  *sig;
 
     part.data = cost->signed_bytes.data + cost->signed_bytes.len + 1;
     part.len = cost->text.len - cost->signed_bytes.len - 1;
-    raw = malloc(part.len);
+    raw = malloc(part.len + 16);        /* DER has some bytes more */
     len = pu_base64url_decode(raw, part);
     need(len > 0, "the token has no signature");
 
@@ -66,12 +66,12 @@ cost_signature(const cost_t *cost)
     sig = ECDSA_SIG_new();
     ECDSA_SIG_set0(sig, BN_bin2bn(raw, (int) half, NULL),
                    BN_bin2bn(raw + half, (int) half, NULL));
-    der = NULL;
-    n = i2d_ECDSA_SIG(sig, &der);
+    p = raw;
+    n = i2d_ECDSA_SIG(sig, &p);
     need(n > 0, "no DER");
     ECDSA_SIG_free(sig);
 
-    return (pu_str_t) { (size_t) n, der };
+    return (pu_str_t) { (size_t) n, raw };
 }
 
 
@@ -89,6 +89,7 @@ cost_open(cost_t *cost, const char *alg)
     pkey = mint_key(cost->alg);
     issuer = mint_issuer(mint_keys(mint_jwk(pkey, "{\"kid\":\"k1\"}"), NULL),
                          lines);
+    cost->issuer = issuer;
     cost->items[0] = issuer;
     cost->issuers = (pu_issuers_t) { 1, cost->items, NULL };
     cost->key = &issuer->keys->keys[0];
@@ -102,6 +103,15 @@ cost_open(cost_t *cost, const char *alg)
     cost->signed_bytes = cost->text;
     cost->signed_bytes.len = (size_t) (strrchr(text, '.') - text);
     cost->signature = cost_signature(cost);
+}
+
+
+void
+cost_close(cost_t *cost)
+{
+    pu_issuer_free(cost->issuer);
+    free((void *) (uintptr_t) cost->text.data);
+    free((void *) (uintptr_t) cost->signature.data);
 }
 
 

@@ -23,6 +23,7 @@ typedef enum {
 } cost_kind_t;
 
 typedef struct {
+    pu_issuer_t         *issuer;
     pu_issuers_t         issuers;
     const pu_issuer_t   *items[1];
     const pu_key_t      *key;
@@ -39,8 +40,9 @@ typedef struct {
 } cost_took_t;
 
 
-/* A key, an issuer and a token of this algorithm; never freed. */
+/* A key, an issuer and a token of ES256, RS256 or EdDSA. */
 void cost_open(cost_t *cost, const char *alg);
+void cost_close(cost_t *cost);
 
 /* Ends the program when the token is refused. */
 void cost_work(const cost_t *cost, cost_kind_t kind, int n);

@@ -31,6 +31,8 @@ little_more_than_the_signature(const char *alg)
 #else
     CHECK(took.least[COST_CORE] > 0);
 #endif
+
+    cost_close(&cost);
 }
 
 
