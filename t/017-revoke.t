@@ -73,6 +73,14 @@ subtest 'a token that nobody knew is refused' => sub {
         'a user that is not';
     is verdict($nginx, as('alice', jti => 'u2')), '200 ok', 'another';
 
+    my $handle = '{pu}:handle:sub:' . handle_digest('new-here');
+    is redis('EXISTS', $handle), 0, 'a revoked token has made nobody';
+    is verdict($nginx, as('new-here', jti => 'u2')), '200 ok',
+        'another token makes the user';
+    is redis('EXISTS', $handle), 1, 'who is there now';
+    is verdict($nginx, as('new-here', jti => 'u1')), '401 token_revoked',
+        'the revoked one stays it';
+
     # a name may be a number
     is verdict($nginx, as('alice', jti => 77)), '200 ok', 'a number';
     revoke('77');
@@ -81,6 +89,29 @@ subtest 'a token that nobody knew is refused' => sub {
         'is a name as well';
     is verdict($nginx, as('alice', jti => [7])), '401 token_claims',
         'a list is none';
+};
+
+
+# They share a look-up, and it is the revoked one's.
+subtest 'a revoked token takes nobody else with it' => sub {
+    revoke($_) for qw(s1 s2);
+    my ($alone) = (all_workers($nginx))[0];
+    my %client = by_worker($nginx, 6);
+    my @c = @{ $client{$alone} };
+    my @jti = qw(s1 s2 s3 s1 s4 s2);
+
+    $redis->freeze;
+    $c[$_]->ask('GET', '/', token => as('shared', jti => $jti[$_]))
+        for 0 .. $#jti;
+    sleep 0.3;
+    $redis->thaw;
+
+    my @verdict = map { "$_->{status} $_->{reason}" }
+        map { answer_of($_->answer) } @c;
+    is_deeply \@verdict, [map { /s[12]/ ? '401 token_revoked' : '200 ok' }
+                          @jti], 'each has the answer to its own';
+    is redis('HGET', '{pu}:handle:sub:' . handle_digest('shared'), 'user'),
+        ask($nginx, as('shared'))->{id}, 'one user was made';
 };
 
 
@@ -177,8 +208,16 @@ subtest 'the command' => sub {
 
     redis('HSET', key_of('c5'), 'a', 1);
     like revoke('c5'), qr/^1 .*of another kind/, 'a key of another kind';
+    $nginx->mark;
     is verdict($nginx, as('alice', jti => 'c5')), '200 ok',
         'of which the module knows nothing';
+    is verdict($nginx, as('alice', jti => 'c5'), '/closed'),
+        '503 store_unavailable', 'which is not enough everywhere';
+    is verdict($nginx, as('nobody-yet', jti => 'c5')),
+        '503 store_unavailable', 'and makes nobody';
+    ok $nginx->wait_log(qr/cannot be read: the key "jti:[\w-]{43}" is/),
+        'the log says what it is';
+    unlike $nginx->log, qr/is not available/, 'and does not blame Redis';
 };
 
 ok !trouble($nginx->log), 'nothing alarming was logged';

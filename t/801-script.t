@@ -67,7 +67,8 @@ sub provision {
 
     return script('provision', handle($sub), $with{id} // user_id(1), $ISSUER,
                   $sub, $with{name} // "Name of $sub", $with{type} // 'human',
-                  $with{seen} // '', $with{fresh} // 'STORE-A');
+                  $with{seen} // '', $with{fresh} // 'STORE-A',
+                  $with{jti} // '');
 }
 
 sub change {
@@ -160,6 +161,29 @@ subtest 'a first token makes its user' => sub {
                          actor => 'token', source => 'jit', reason => ''],
               'one log entry, its fields in order');
     is(entries(), 1, 'one only');
+};
+
+
+subtest 'a revoked token makes nobody' => sub {
+    my ($jti, $other) = ('j' x 43, 'k' x 43);
+
+    fresh();
+    redis('SET', "{pu}:jti:$jti", 'revoked', 'EX', 100);
+    is_deeply(leaves_all('revoked', sub { provision('alice', jti => $jti) }),
+              ['revoked', undef, undef, 0, [], []], 'says so');
+
+    is(provision('alice', jti => $other)->[3], 1, 'another token does');
+    is(leaves_all('known', sub { provision('alice', jti => $jti) })->[0],
+       'found', 'who is there is found: the token is not the user');
+
+    redis('DEL', "{pu}:jti:$jti");
+    is(provision('bob', id => user_id(2), jti => $jti)->[3], 1,
+       'what is revoked no longer');
+
+    redis('RPUSH', "{pu}:jti:$jti", 'x');
+    is(leaves_all('unreadable', sub {
+        provision('carol', id => user_id(3), jti => $jti) })->[0],
+       'unreadable', 'a key of another type');
 };
 
 
@@ -647,7 +671,7 @@ subtest 'calls that break the contract' => sub {
 
     my $id = user_id(1);
     my @new = (handle('bob'), user_id(2), $ISSUER, 'bob', 'Bob', 'human', '',
-               'S');
+               'S', '');
     my $with = sub {
         my ($i, $value) = @_;
         my @call = @new;
@@ -672,7 +696,8 @@ subtest 'calls that break the contract' => sub {
                   ['token_revoke', 'x' x 43, '', 'root', 'cli', '', '1' x 13],
                   $with->(1, 'alice'), $with->(2, 'i' x 1025),
                   $with->(3, 's' x 256), $with->(4, 'n' x 256),
-                  $with->(5, 'robot'), $with->(7, ''), $with->(7, 'x' x 65)) {
+                  $with->(5, 'robot'), $with->(7, ''), $with->(7, 'x' x 65),
+                  $with->(8, 'x' x 42), $with->(8, 'x' x 42 . '}')) {
         leaves_all('contract', sub {
             like(refused(@$call), qr/change\.lua/,
                  substr join(' ', @$call), 0, 60);
@@ -725,7 +750,8 @@ subtest 'a full Redis still lets people be shut off' => sub {
     redis('CONFIG', 'SET', 'maxmemory', '1');
 
     like(refused('provision', handle('bob'), user_id(2), $ISSUER, 'bob',
-                 'Bob', 'human', '', 'S'), qr/^redis: -OOM /, 'no new user');
+                 'Bob', 'human', '', 'S', ''), qr/^redis: -OOM /,
+         'no new user');
     ok(!eval { change('grant', $id, 'admin', 0); 1 }, 'no grant');
     is(user($id, 'version'), 1, 'and nothing of either');
 

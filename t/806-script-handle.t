@@ -64,7 +64,7 @@ sub fresh {
     for ([$ALICE, 'alice'], [$BOB, 'bob']) {
         my ($id, $sub) = @$_;
         script('provision', identity($sub), $id, $ISSUER, $sub, $sub, 'human',
-               '', 'STORE-A');
+               '', 'STORE-A', '');
     }
 }
 
@@ -349,7 +349,7 @@ sub adopt {
 
     return script('adopt', identity($sub), $ISSUER, $sub,
                   $with{kind} // 'name', digest($with{claim} // 'carol'),
-                  $with{iat} // 1001, $with{seen} // '');
+                  $with{iat} // 1001, $with{seen} // '', $with{jti} // '');
 }
 
 
@@ -396,6 +396,13 @@ subtest 'a first token finds nobody' => sub {
     leaves_all('a deleted user', $none, sub { adopt('carol') });
     redis('HSET', "{pu}:user:$id", 'state', 'active');
 
+    my $jti = digest('a name');
+
+    redis('SET', "{pu}:jti:$jti", 'revoked');
+    leaves_all('a revoked token',
+               ['revoked', 'STORE-A', undef, 0, [], []],
+               sub { adopt('carol', jti => $jti) });
+
     is(adopt('carol', seen => 'STORE-B')->[0], 'foreign',
        'another store than was seen');
     is(adopt('carol', seen => 'STORE-A')->[0], 'found', 'the store');
@@ -428,8 +435,12 @@ subtest 'calls that break the contract' => sub {
         ['handle_link', @ok[0 .. 5], $ISSUER, 'x'],
         ['handle_link', @ok[0 .. 4], identity('x'), $ISSUER, ''],
         ['handle_revoke', @ok[0 .. 4], 'key:x'],
-        ['adopt', key('a'), $ISSUER, 'x', 'name', digest('x'), '', ''],
-        ['adopt', identity('a'), $ISSUER, 'x', 'user', digest('x'), '', ''],
+        ['adopt', key('a'), $ISSUER, 'x', 'name', digest('x'), '', '',
+         ''],
+        ['adopt', identity('a'), $ISSUER, 'x', 'user', digest('x'), '', '',
+         ''],
+        ['adopt', identity('a'), $ISSUER, 'x', 'name', digest('x'), '', '',
+         'x'],
     ) {
         my @call = @$_;
         ok(!eval { script(@call); 1 }, "@call[0 .. 1]");

@@ -169,7 +169,13 @@ pu_command_lookup(pu_args_t *args, const char *sha, pu_str_t prefix,
                                                         : PU_HUMAN));
     pu_args_str(args, lookup->store);
 
-    return pu_args_random(args, pu_random_id, PU_STORE_ID_LEN);
+    if (!pu_args_random(args, pu_random_id, PU_STORE_ID_LEN)) {
+        return 0;
+    }
+
+    pu_args_jti_digest(args, lookup->jti);
+
+    return 1;
 }
 
 
@@ -198,6 +204,7 @@ pu_command_adopt(pu_args_t *args, const pu_lookup_t *lookup)
     }
 
     pu_args_str(args, lookup->store);
+    pu_args_jti_digest(args, lookup->jti);
 
     return ok;
 }

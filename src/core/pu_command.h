@@ -77,6 +77,9 @@ typedef struct {
     pu_link_t         link;             /* by what a provisioned user is */
     pu_str_t          claim;            /* found, and its value; with issuer */
     int64_t           iat;              /* and subject; INT64_MIN: none */
+    const uint8_t    *jti;              /* digest of the token's name: if it
+                                           is revoked nobody is made; or
+                                           NULL */
 } pu_lookup_t;
 
 /* 1, or 0 when there is no randomness for a new id or OpenSSL has failed. */
@@ -88,6 +91,7 @@ typedef enum {
     PU_LOOKUP_NONE,                     /* no such handle; not made */
     PU_LOOKUP_FOREIGN,                  /* not made: another store id */
     PU_LOOKUP_UNREADABLE,               /* a record that cannot be trusted */
+    PU_LOOKUP_REVOKED,                  /* not made: a revoked token */
     PU_LOOKUP_NOSCRIPT,                 /* load the script and repeat */
     PU_LOOKUP_ERROR                     /* Redis answered an error */
 } pu_lookup_status_t;
@@ -122,12 +126,14 @@ pu_lookup_status_t pu_reply_who(const redisReply *reply, pu_str_t id,
 /*
  * A single token, or a proof, by the digest of its name, {prefix}:jti:<digest>.
  * Is there one?  GET: nil when not.  Make one for so many seconds unless there
- * is: SET NX EX, nil when there was.
+ * is: SET NX EX, nil when there was.  unreadable: is this the answer to a key
+ * that somebody has made something else of?
  */
 void pu_command_jti(pu_args_t *args, pu_str_t prefix,
     const uint8_t digest[PU_SHA256_LEN]);
 void pu_command_once(pu_args_t *args, pu_str_t prefix,
     const uint8_t digest[PU_SHA256_LEN], int64_t seconds);
+int pu_reply_jti_unreadable(const redisReply *reply);
 
 /* "jti:<digest>" in a log entry's "handle"; 1, or 0 when it is no such text. */
 int pu_jti_parse(pu_str_t text, uint8_t digest[PU_SHA256_LEN]);

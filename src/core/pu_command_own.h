@@ -31,6 +31,9 @@ void pu_args_log_id(pu_args_t *args, pu_log_id_t id);
 void pu_args_script(pu_args_t *args, const char *sha, pu_str_t prefix,
     const char *op);
 
+/* The digest of a token's name as base64url; empty for NULL. */
+void pu_args_jti_digest(pu_args_t *args, const uint8_t *digest);
+
 /* What "fill" writes, "len" bytes of it; 1 or 0: no randomness. */
 int pu_args_random(pu_args_t *args, int (*fill)(char *), size_t len);
 

@@ -21,6 +21,22 @@ pu_args_jti(pu_args_t *args, pu_str_t prefix,
 
 
 void
+pu_args_jti_digest(pu_args_t *args, const uint8_t *digest)
+{
+    char  *text;
+
+    if (digest == NULL) {
+        pu_args_text(args, "");
+        return;
+    }
+
+    text = pu_args_room(args, PU_DIGEST_TEXT_LEN);
+    pu_args_add(args, text,
+                pu_base64url_encode(text, digest, PU_SHA256_LEN));
+}
+
+
+void
 pu_command_jti(pu_args_t *args, pu_str_t prefix,
     const uint8_t digest[PU_SHA256_LEN])
 {
@@ -43,6 +59,14 @@ pu_command_once(pu_args_t *args, pu_str_t prefix,
     pu_args_text(args, "NX");
     pu_args_text(args, "EX");
     pu_args_int(args, seconds);
+}
+
+
+int
+pu_reply_jti_unreadable(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR && reply->len >= 9
+           && memcmp(reply->str, "WRONGTYPE", 9) == 0;
 }
 
 

@@ -24,6 +24,7 @@ static const pu_reply_word_t  pu_lookup_words[] = {
     { "none", PU_LOOKUP_NONE },
     { "foreign", PU_LOOKUP_FOREIGN },
     { "unreadable", PU_LOOKUP_UNREADABLE },
+    { "revoked", PU_LOOKUP_REVOKED },
     { NULL, PU_LOOKUP_ERROR }
 };
 
@@ -83,6 +84,9 @@ pu_reply_lookup(const redisReply *reply, pu_found_t *found)
 
     case PU_LOOKUP_UNREADABLE:
         return PU_LOOKUP_UNREADABLE;
+
+    case PU_LOOKUP_REVOKED:
+        return PU_LOOKUP_REVOKED;
 
     default:
         return PU_LOOKUP_ERROR;

@@ -519,6 +519,8 @@ ngx_proxy_user_access_lookup(ngx_http_request_t *r,
         query.subject = id->verified.subject;
         query.claim = id->link;
         query.iat = id->verified.iat;
+        query.named = id->jti.named;
+        ngx_memcpy(query.jti, id->jti.digest, PU_SHA256_LEN);
 
         if (id->link.len == 0) {
             query.link = PU_LINK_NONE;
@@ -561,6 +563,15 @@ ngx_proxy_user_access_answer(ngx_proxy_user_identity_t *id,
     const ngx_proxy_user_main_conf_t  *mcf;
 
     r = id->request;
+
+    /* somebody else's token, whose look-up this was too: it is asked again */
+
+    if (answer->reason == PU_TOKEN_REVOKED
+        && !(answer->jti && id->jti.named
+             && ngx_memcmp(answer->jti, id->jti.digest, PU_SHA256_LEN) == 0))
+    {
+        return;
+    }
 
     id->answered = 1;
     id->cache = answer->cache;

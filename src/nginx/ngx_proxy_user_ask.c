@@ -8,6 +8,7 @@
 
 #include "ngx_proxy_user_ask.h"
 #include "ngx_proxy_user_redis.h"
+#include "ngx_proxy_user_unread.h"
 #include "pu_dpop.h"
 
 
@@ -20,6 +21,7 @@ struct ngx_proxy_user_question_s {
     void                      *data;
     const ngx_proxy_user_redis_conf_t
                               *conf;
+    ngx_proxy_user_unread_t   *unread;
     ngx_event_t                deadline;
     ngx_event_t                done;
     ngx_proxy_user_answer_e    answer;
@@ -45,10 +47,11 @@ ngx_proxy_user_ask(ngx_proxy_user_store_t *store, ngx_proxy_user_ask_e kind,
 {
     ngx_queue_t                        *questions;
     ngx_proxy_user_redis_t             *redis;
+    ngx_proxy_user_unread_t            *unread;
     ngx_proxy_user_question_t          *question;
     const ngx_proxy_user_redis_conf_t  *conf;
 
-    questions = ngx_proxy_user_store_questions(store, &redis, &conf);
+    questions = ngx_proxy_user_store_questions(store, &redis, &conf, &unread);
 
     question = ngx_calloc(sizeof(ngx_proxy_user_question_t), ngx_cycle->log);
     if (question == NULL) {
@@ -57,6 +60,7 @@ ngx_proxy_user_ask(ngx_proxy_user_store_t *store, ngx_proxy_user_ask_e kind,
 
     question->redis = redis;
     question->conf = conf;
+    question->unread = unread;
     question->kind = kind;
     ngx_memcpy(question->digest, digest, PU_SHA256_LEN);
     question->handler = handler;
@@ -179,6 +183,13 @@ ngx_proxy_user_ask_read(const ngx_proxy_user_question_t *question,
         break;
 
     default:
+
+        if (pu_reply_jti_unreadable(reply)) {
+            ngx_proxy_user_unread_jti(question->unread, ngx_cycle->log,
+                                      question->digest);
+            return NGX_PROXY_USER_ANSWER_UNKNOWN;
+        }
+
         ngx_proxy_user_redis_trouble(question->redis, reply);
         return NGX_PROXY_USER_ANSWER_UNKNOWN;
     }

@@ -11,6 +11,7 @@
 #include "ngx_proxy_user_ask.h"
 #include "ngx_proxy_user_redis.h"
 #include "ngx_proxy_user_tail.h"
+#include "ngx_proxy_user_unread.h"
 #include "ngx_proxy_user_used.h"
 
 
@@ -48,8 +49,7 @@ struct ngx_proxy_user_store_s {
     ngx_proxy_user_redis_options_t      options;
     ngx_proxy_user_tail_t              *tail;
     ngx_proxy_user_record_t             record; /* of the last answer */
-    time_t                              unreadable; /* last told ... */
-    u_char                              unread[PU_SHA256_LEN];  /* ... of */
+    ngx_proxy_user_unread_t             unread;
     ngx_queue_t                         all;
     ngx_queue_t                         questions;  /* of others */
     ngx_queue_t                         flights[NGX_PROXY_USER_FLIGHTS];
@@ -76,8 +76,6 @@ static void ngx_proxy_user_flight_none(ngx_proxy_user_flight_t *flight);
 static void ngx_proxy_user_flight_raced(ngx_proxy_user_flight_t *flight);
 static ngx_uint_t ngx_proxy_user_flight_store(
     ngx_proxy_user_flight_t *flight, const pu_found_t *found);
-static void ngx_proxy_user_flight_unreadable(
-    ngx_proxy_user_flight_t *flight);
 static void ngx_proxy_user_flight_finish(ngx_proxy_user_flight_t *flight,
     pu_reason_t reason);
 static void ngx_proxy_user_flight_deadline(ngx_event_t *ev);
@@ -170,10 +168,12 @@ ngx_proxy_user_store_close(ngx_proxy_user_store_t *store)
 ngx_queue_t *
 ngx_proxy_user_store_questions(ngx_proxy_user_store_t *store,
     struct ngx_proxy_user_redis_s **redis,
-    const ngx_proxy_user_redis_conf_t **conf)
+    const ngx_proxy_user_redis_conf_t **conf,
+    struct ngx_proxy_user_unread_s **unread)
 {
     *redis = store->redis;
     *conf = store->conf;
+    *unread = &store->unread;
 
     return &store->questions;
 }
@@ -251,6 +251,7 @@ ngx_proxy_user_store_lookup(ngx_proxy_user_store_t *store,
     }
 
     waiter->stale = query->stale;
+    waiter->makes = (query->create || query->link);
     waiter->waiting = 1;
     ngx_queue_insert_tail(&flight->waiters, &waiter->queue);
 
@@ -485,6 +486,7 @@ ngx_proxy_user_flight_ask(ngx_proxy_user_flight_t *flight)
     lookup.link = flight->query.link;
     lookup.claim = flight->query.claim;
     lookup.iat = flight->query.iat;
+    lookup.jti = flight->query.named ? flight->query.jti : NULL;
 
     if (!pu_command_lookup(&args, ngx_proxy_user_redis_script(store->redis),
                            ngx_proxy_user_str(&store->conf->prefix),
@@ -553,8 +555,15 @@ ngx_proxy_user_flight_answered(void *data, redisReply *reply)
         break;
 
     case PU_LOOKUP_UNREADABLE:
-        ngx_proxy_user_flight_unreadable(flight);
+        ngx_proxy_user_unread_handle(&store->unread, store->log,
+                                     flight->query.kind,
+                                     flight->query.digest);
         break;
+
+    case PU_LOOKUP_REVOKED:
+        ngx_proxy_user_redis_trouble(store->redis, NULL);
+        ngx_proxy_user_flight_finish(flight, PU_TOKEN_REVOKED);
+        return;
 
     case PU_LOOKUP_NOSCRIPT:
 
@@ -602,7 +611,9 @@ ngx_proxy_user_flight_found(ngx_proxy_user_flight_t *flight,
                                      sizeof(record->handle) - PU_USER_ID_LEN);
 
     if (record->user_len == 0 || record->handle_len == 0) {
-        ngx_proxy_user_flight_unreadable(flight);
+        ngx_proxy_user_unread_handle(&flight->store->unread,
+                                     flight->store->log, flight->query.kind,
+                                     flight->query.digest);
         ngx_proxy_user_flight_finish(flight, PU_STORE_UNAVAILABLE);
         return;
     }
@@ -683,35 +694,6 @@ ngx_proxy_user_flight_store(ngx_proxy_user_flight_t *flight,
 }
 
 
-static void
-ngx_proxy_user_flight_unreadable(ngx_proxy_user_flight_t *flight)
-{
-    size_t                   len;
-    char                     text[PU_HANDLE_TEXT_MAX];
-    ngx_proxy_user_store_t  *store;
-
-    store = flight->store;
-
-    /* whoever has such a token could fill the log */
-
-    if (store->unreadable == ngx_time()
-        && ngx_memcmp(store->unread, flight->query.digest, PU_SHA256_LEN)
-           == 0)
-    {
-        return;
-    }
-
-    store->unreadable = ngx_time();
-    ngx_memcpy(store->unread, flight->query.digest, PU_SHA256_LEN);
-
-    len = pu_handle_text(text, flight->query.kind, flight->query.digest);
-
-    ngx_log_error(NGX_LOG_ERR, store->log, 0,
-                  "proxy_user: the record of handle \"%*s\" or of its user "
-                  "cannot be read", len, text);
-}
-
-
 /* Who waits is called from an event: never inside Redis' reading loop. */
 
 static void
@@ -764,10 +746,14 @@ ngx_proxy_user_flight_done(ngx_event_t *ev)
         answer.reason = flight->reason;
         answer.cache = NGX_PROXY_USER_CACHE_MISS;
         answer.record = &flight->record;
+        answer.jti = flight->query.named ? flight->query.jti : NULL;
 
         if (flight->reason == PU_STORE_UNAVAILABLE) {
             ngx_proxy_user_store_unknown(flight->store, flight->query.digest,
                                          waiter->stale, &answer);
+
+        } else if (flight->reason == PU_TOKEN_REVOKED && !waiter->makes) {
+            answer.reason = PU_USER_UNKNOWN;
         }
 
         waiter->handler(waiter->data, &answer);

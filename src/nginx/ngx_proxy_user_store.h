@@ -14,6 +14,7 @@
 
 
 struct ngx_proxy_user_redis_s;
+struct ngx_proxy_user_unread_s;
 
 
 typedef enum {
@@ -36,13 +37,20 @@ typedef struct {
     pu_link_t                       link;       /* or for this */
     pu_str_t                        claim;
     int64_t                         iat;
-} ngx_proxy_user_query_t;
+    unsigned                        named:1;    /* the token, by "jti": if */
+    u_char                          jti[PU_SHA256_LEN]; /* it is revoked ... */
+} ngx_proxy_user_query_t;                       /* ... nobody is made */
 
 
+/*
+ * PU_OK: there is a record.  PU_TOKEN_REVOKED: nobody was made, for the token
+ * that was asked with is revoked: of all who share a look-up, that with "jti".
+ */
 typedef struct {
-    pu_reason_t                     reason;     /* PU_OK: there is a record */
+    pu_reason_t                     reason;
     ngx_proxy_user_cache_e          cache;
     const ngx_proxy_user_record_t  *record;
+    const u_char                   *jti;        /* or NULL */
 } ngx_proxy_user_answer_t;
 
 
@@ -54,7 +62,8 @@ typedef struct {
     ngx_queue_t                     queue;
     ngx_proxy_user_store_pt         handler;
     void                           *data;
-    unsigned                        stale:1;    /* the store's own */
+    unsigned                        stale:1;    /* the store's own ... */
+    unsigned                        makes:1;    /* ... these too */
     unsigned                        waiting:1;
 } ngx_proxy_user_waiter_t;
 
@@ -95,11 +104,13 @@ void ngx_proxy_user_store_used(ngx_proxy_user_store_t *store,
 
 /*
  * For ngx_proxy_user_ask.c: the questions under way, the connection for
- * look-ups and its settings.  Only where there is a Redis.
+ * look-ups, its settings, and what was told of records that cannot be read.
+ * Only where there is a Redis.
  */
 ngx_queue_t *ngx_proxy_user_store_questions(ngx_proxy_user_store_t *store,
     struct ngx_proxy_user_redis_s **redis,
-    const ngx_proxy_user_redis_conf_t **conf);
+    const ngx_proxy_user_redis_conf_t **conf,
+    struct ngx_proxy_user_unread_s **unread);
 
 /* The waiter will not be called; the cache still gains from the answer. */
 void ngx_proxy_user_store_detach(ngx_proxy_user_waiter_t *waiter);

@@ -194,7 +194,7 @@ a_first_token_brings_its_user(void)
     lookup.name = PU_STR("Alice");
 
     CHECK(pu_command_lookup(&args, SHA, PU_STR("pu"), &lookup));
-    CHECK_INT(args.argc, 13);
+    CHECK_INT(args.argc, 14);
     arg_is(&args, 4, "provision");
 
     id.data = (const uint8_t *) args.argv[6];
@@ -207,7 +207,117 @@ a_first_token_brings_its_user(void)
     arg_is(&args, 10, "service");
     arg_is(&args, 11, "STORE");
     CHECK_INT(args.len[12], PU_STORE_ID_LEN);
+    arg_is(&args, 13, "");
     CHECK(args.used <= sizeof(args.room));
+
+    lookup.jti = zeros;
+    CHECK(pu_command_lookup(&args, SHA, PU_STR("pu"), &lookup));
+    CHECK_INT(args.argc, 14);
+    arg_is(&args, 13, DIGEST);
+}
+
+
+static void
+a_single_token_is_asked_for_by_its_digest(void)
+{
+    pu_args_t  args;
+
+    pu_command_jti(&args, PU_STR("pu"), zeros);
+    CHECK_INT(args.argc, 2);
+    arg_is(&args, 0, "GET");
+    arg_is(&args, 1, "{pu}:jti:" DIGEST);
+
+    /* made only where there is none, and never for ever */
+
+    pu_command_once(&args, PU_STR("a:b"), zeros, 600);
+    CHECK_INT(args.argc, 6);
+    arg_is(&args, 0, "SET");
+    arg_is(&args, 1, "{a:b}:jti:" DIGEST);
+    arg_is(&args, 2, "seen");
+    arg_is(&args, 3, "NX");
+    arg_is(&args, 4, "EX");
+    arg_is(&args, 5, "600");
+
+    pu_command_once(&args, PU_STR("pu"), zeros, INT64_MAX);
+    arg_is(&args, 5, "9223372036854775807");
+}
+
+
+static void
+a_single_token_has_one_text_in_the_log(void)
+{
+    char      text[4 + PU_DIGEST_TEXT_LEN];
+    uint8_t   digest[PU_SHA256_LEN];
+    size_t    i;
+    pu_str_t  s;
+
+    memset(digest, 1, sizeof(digest));
+    CHECK(pu_jti_parse(PU_STR("jti:" DIGEST), digest));
+    CHECK(memcmp(digest, zeros, sizeof(zeros)) == 0);
+
+    memset(digest, 1, sizeof(digest));
+    CHECK(!pu_jti_parse(PU_STR(""), digest));
+    CHECK(!pu_jti_parse(PU_STR("jti:"), digest));
+    CHECK(!pu_jti_parse(PU_STR(DIGEST), digest));
+    CHECK(!pu_jti_parse(PU_STR("jti:" DIGEST "A"), digest));
+    CHECK(!pu_jti_parse(PU_STR("jtiA" DIGEST), digest));
+    CHECK(!pu_jti_parse(PU_STR("JTI:" DIGEST), digest));
+    CHECK(!pu_jti_parse(PU_STR("sub:" DIGEST), digest));
+    CHECK(!pu_jti_parse(PU_STR("jti:" DIGEST " "), digest));
+
+    memcpy(text, "jti:" DIGEST, sizeof(text));
+    s = (pu_str_t) { sizeof(text) - 1, (const uint8_t *) text };
+    CHECK(!pu_jti_parse(s, digest));
+    s.len++;
+    CHECK(pu_jti_parse(s, digest));
+    memset(digest, 1, sizeof(digest));
+
+    for (i = 4; i < sizeof(text); i++) {
+        text[i] = '*';
+        CHECK(!pu_jti_parse(s, digest));
+        text[i] = '=';
+        CHECK(!pu_jti_parse(s, digest));
+        text[i] = 'A';
+    }
+
+    /* bits that no digest has would make a second text of it */
+
+    text[sizeof(text) - 1] = 'B';
+    CHECK(!pu_jti_parse(s, digest));
+
+    for (i = 0; i < sizeof(digest); i++) {
+        CHECK_INT(digest[i], 1);
+    }
+}
+
+
+static void
+a_single_tokens_key_may_be_of_another_type(void)
+{
+    size_t       i;
+    redisReply  *reply;
+
+    static const struct {
+        const char  *bytes;
+        int          unreadable;
+    } cases[] = {
+        { "-WRONGTYPE Operation against a key\r\n", 1 },
+        { "-WRONGTYP\r\n", 0 },
+        { "-ERR WRONGTYPE\r\n", 0 },
+        { "-NOPERM this user\r\n", 0 },
+        { "-\r\n", 0 },
+        { "+WRONGTYPE Operation\r\n", 0 },
+        { "$9\r\nWRONGTYPE\r\n", 0 },
+        { "$-1\r\n", 0 },
+        { ":9\r\n", 0 }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        reply = reply_of(cases[i].bytes, strlen(cases[i].bytes));
+        CHECK(reply != NULL);
+        CHECK_INT(pu_reply_jti_unreadable(reply), cases[i].unreadable);
+        freeReplyObject(reply);
+    }
 }
 
 
@@ -745,6 +855,9 @@ static const unit_test_t  tests[] = {
     UNIT(handles_have_one_text),
     UNIT(a_look_up_is_one_call_of_the_script),
     UNIT(a_first_token_brings_its_user),
+    UNIT(a_single_token_is_asked_for_by_its_digest),
+    UNIT(a_single_token_has_one_text_in_the_log),
+    UNIT(a_single_tokens_key_may_be_of_another_type),
     UNIT(a_long_name_is_cut_at_a_character),
     UNIT(changes_have_a_fixed_layout),
     UNIT(the_tail_asks_for_what_follows),

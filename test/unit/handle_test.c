@@ -133,16 +133,17 @@ a_first_token_asks_for_its_provisioned_user(void)
 
     CHECK(pu_command_lookup(&args, SHA, PU_STR("pu"), &lookup));
     args_are(&args, 4, (const char *[]) {
-        "adopt", "sub:" DIGEST, IDP, "alice", "name", index, "1001", "S"
-    }, 8);
+        "adopt", "sub:" DIGEST, IDP, "alice", "name", index, "1001", "S", ""
+    }, 9);
 
     CHECK(pu_external_index(index, PU_STR("Alice")));
     lookup = lookup_of(PU_LINK_EXTERNAL_ID, "Alice", INT64_MIN);
+    lookup.jti = lookup.digest;
 
     CHECK(pu_command_lookup(&args, SHA, PU_STR("pu"), &lookup));
     args_are(&args, 4, (const char *[]) {
-        "adopt", "sub:" DIGEST, IDP, "alice", "external", index, "", "S"
-    }, 8);
+        "adopt", "sub:" DIGEST, IDP, "alice", "external", index, "", "S", DIGEST
+    }, 9);
 
     lookup = lookup_of(PU_LINK_NONE, "", 0);
     CHECK(pu_command_lookup(&args, SHA, PU_STR("pu"), &lookup));

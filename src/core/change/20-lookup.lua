@@ -5,8 +5,11 @@ and works on a read-only replica.
     lookup <handle>
     provision <handle> <new user id> <issuer> <subject> <name> <type>
               <store id once seen, or empty> <new store id>
+              <digest of the token's name, or empty>
         word, store or nil, accepted or nil, created 0 or 1,
         handle fields, user fields
+
+A token that has been revoked by its name makes nobody: "revoked".
 ]]
 
 
@@ -73,6 +76,24 @@ local function create(handle, store)
 end
 
 
+-- What speaks against a token of this name: a word, or nil.
+local function token_fault(digest)
+    local found = digest ~= '' and key_type(BASE .. 'jti:' .. digest)
+
+    if found == 'string' then
+        return 'revoked'
+    end
+
+    return found and found ~= 'none' and 'unreadable' or nil
+end
+
+
+local function token_name_ok(digest)
+    return digest == ''
+           or #digest == 43 and string.find(digest, '^[%w_-]+$')
+end
+
+
 local function lookup(may_create)
     local handle = ARGV[2]
     local word, h, u = find(handle)
@@ -80,9 +101,12 @@ local function lookup(may_create)
     local created = 0
 
     if word == 'none' and may_create then
-        local seen = ARGV[8]
+        local seen, fault = ARGV[8], token_fault(ARGV[10])
 
-        if seen ~= '' and store ~= seen
+        if fault then
+            word = fault
+
+        elseif seen ~= '' and store ~= seen
            and not (store and accepted == store)
         then
             word = 'foreign'
@@ -117,6 +141,7 @@ local function not_a_new_user()
        or #ARGV[5] > LABEL_MAX or #ARGV[6] > LABEL_MAX
        or not (ARGV[7] == 'human' or ARGV[7] == 'service'
                or ARGV[7] == 'application')
+       or not token_name_ok(ARGV[10])
     then
         return 'not a new user'
     end
@@ -126,4 +151,4 @@ end
 
 
 OPS.lookup = { 2, function() return lookup(false) end, not_a_handle }
-OPS.provision = { 9, function() return lookup(true) end, not_a_new_user }
+OPS.provision = { 10, function() return lookup(true) end, not_a_new_user }

@@ -3,11 +3,12 @@ A first token finds the user that was provisioned for it.
 
     adopt <handle> <issuer> <subject> <"name" or "external"> <digest>
           <when the token was issued, or empty> <store id once seen, or empty>
+          <digest of the token's name, or empty>
         as lookup
 
 Where there is no such handle, the user with this user_name or external_id
 gets it: not a deleted one, not one who has an identity already, and not by a
-token that is as old as the user or older.
+token that is as old as the user or older, or that has been revoked.
 ]]
 
 
@@ -66,6 +67,10 @@ local function adopt()
         user, word = adopter()
     end
 
+    if user and token_fault(ARGV[9]) then
+        user, word = nil, token_fault(ARGV[9])
+    end
+
     if user and seen ~= '' and store ~= seen
        and not (store and accepted == store)
     then
@@ -92,7 +97,7 @@ end
 local function not_an_adoption()
     if not (ARGV[5] == 'name' or ARGV[5] == 'external') or #ARGV[6] ~= 43
        or #ARGV[3] > ISSUER_MAX or #ARGV[4] > LABEL_MAX
-       or string.sub(ARGV[2], 1, 4) ~= 'sub:'
+       or string.sub(ARGV[2], 1, 4) ~= 'sub:' or not token_name_ok(ARGV[9])
     then
         return 'not an identity'
     end
@@ -101,4 +106,4 @@ local function not_an_adoption()
 end
 
 
-OPS.adopt = { 8, adopt, not_an_adoption }
+OPS.adopt = { 9, adopt, not_an_adoption }
