@@ -344,6 +344,51 @@ subtest 'a change log that is answered so' => sub {
 };
 
 
+# It greets well each time: that alone is no reason to come back at once, nor
+# to say that all is well.
+subtest 'a Redis that greets well and answers badly' => sub {
+    for my $mode (qw(garbage silence)) {
+        my $liar = fake_redis($redis);
+        my $nginx = store_nginx(url => "redis://127.0.0.1:$liar->{port}");
+        warm($nginx);
+        $nginx->mark;
+        my $asked = $liar->count('SCRIPT');
+
+        $liar->mode($mode, on => 'EVALSHA|XREAD|XREVRANGE');
+        my $end = time + 2.5;
+        my $n = 0;
+        while (time < $end) {
+            my $token = cold();
+            is verdict($nginx, $token), '503 store_unavailable',
+                "$mode: not known" if $n++ % 50 == 0;
+            verdict($nginx, $token);
+            sleep 0.02;
+        }
+
+        for my $what ('look-ups', 'the change log') {
+            my @said = lines($nginx->log,
+                             qr/is (?:not )?available(?: again)? for $what/);
+            cmp_ok scalar(@said), '<=', 4, "$mode: $what: few lines"
+                or diag join "\n", @said;
+            like $said[0] // '', qr/not available/, 'which tell of it';
+        }
+        cmp_ok $liar->count('SCRIPT') - $asked, '<=', 30,
+            'nor is it greeted without a pause';
+
+        $liar->mode('pass');
+        my $token = cold();
+        my $s = within(5, sub { verdict($nginx, $token) eq '200 ok' });
+        cmp_ok $s // 9, '<', 1.2, "$mode: when it is right, it is used";
+        ok defined within(5, sub {
+            ask($nginx, $token)->{cache} eq 'hit' }), 'and users are kept';
+        ok $nginx->wait_log(qr/is available again for $_/, 5), "$_: said so"
+            for 'look-ups', 'the change log';
+        ok $nginx->stop, 'it stops';
+        $liar->stop;
+    }
+};
+
+
 subtest 'entries that no writer of ours has made' => sub {
     my $nginx = store_nginx();
     seed_user(id => user_id(96001), sub => 'reader');

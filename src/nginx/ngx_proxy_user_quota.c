@@ -330,6 +330,8 @@ ngx_proxy_user_quota_answered(void *data, redisReply *reply)
     flight->pending = 0;
 
     if (reply && reply->type == REDIS_REPLY_INTEGER) {
+        ngx_proxy_user_redis_trouble(quotas->redis, NULL);
+
         chunk = pu_quota_chunk(&flight->lease.quota);
         granted = pu_quota_granted(&flight->lease.quota, chunk,
                                    reply->integer);

@@ -17,6 +17,8 @@ static ngx_int_t ngx_proxy_user_redis_parse_replies(
     ngx_proxy_user_redis_t *redis);
 static ngx_int_t ngx_proxy_user_redis_answer(ngx_proxy_user_redis_t *redis,
     redisReply *reply);
+static ngx_uint_t ngx_proxy_user_redis_good(
+    const ngx_proxy_user_redis_t *redis);
 static void ngx_proxy_user_redis_disconnect(ngx_proxy_user_redis_t *redis);
 static void ngx_proxy_user_redis_complete(
     ngx_proxy_user_redis_command_t *command, redisReply *reply);
@@ -450,6 +452,23 @@ ngx_proxy_user_redis_timer_handler(ngx_event_t *ev)
 
 
 /*
+ * One that gave right answers, or was long without trouble (it may have been
+ * idle), is tried again at once.  One that greets well and answers badly is
+ * not: it would come and go as fast as it can.
+ */
+
+static ngx_uint_t
+ngx_proxy_user_redis_good(const ngx_proxy_user_redis_t *redis)
+{
+    return redis->state == NGX_PROXY_USER_REDIS_READY
+           && !redis->refused
+           && (redis->proven
+               || ngx_current_msec - redis->since
+                  > redis->options->timeout + NGX_PROXY_USER_REDIS_STEADY);
+}
+
+
+/*
  * The connection is lost or was not to be had.  First the state becomes what
  * those who are called back may rely on, then they are called back.
  */
@@ -459,7 +478,7 @@ ngx_proxy_user_redis_fail(ngx_proxy_user_redis_t *redis, const char *why,
     ngx_err_t err)
 {
     ngx_msec_t                       pause;
-    ngx_uint_t                       was_ready;
+    ngx_uint_t                       was_good;
     ngx_queue_t                      lost, *q;
     ngx_proxy_user_redis_command_t  *command;
 
@@ -472,8 +491,9 @@ ngx_proxy_user_redis_fail(ngx_proxy_user_redis_t *redis, const char *why,
         return;
     }
 
-    was_ready = (redis->state == NGX_PROXY_USER_REDIS_READY
-                 && !redis->refused);
+    was_good = ngx_proxy_user_redis_good(redis);
+    redis->doubted = (redis->state == NGX_PROXY_USER_REDIS_READY
+                      && !was_good && !redis->refused);
 
     if (why && !redis->troubled && !ngx_exiting) {
         ngx_log_error(NGX_LOG_ERR, redis->log, err,
@@ -497,8 +517,9 @@ ngx_proxy_user_redis_fail(ngx_proxy_user_redis_t *redis, const char *why,
     redis->address = 0;
     redis->state = NGX_PROXY_USER_REDIS_DOWN;
 
-    if (was_ready) {
+    if (was_good) {
         pause = 0;
+        redis->failed = 0;
         redis->state = NGX_PROXY_USER_REDIS_CONNECTING;
 
     } else {
@@ -607,6 +628,18 @@ ngx_proxy_user_redis_complete(ngx_proxy_user_redis_command_t *command,
 
 
 void
+ngx_proxy_user_redis_available(ngx_proxy_user_redis_t *redis)
+{
+    if (redis->troubled) {
+        redis->troubled = 0;
+        ngx_log_error(NGX_LOG_NOTICE, redis->log, 0,
+                      "proxy_user: redis \"%V\" is available again "
+                      "for %s", &redis->conf->url, redis->options->name);
+    }
+}
+
+
+void
 ngx_proxy_user_redis_trouble(ngx_proxy_user_redis_t *redis,
     const redisReply *error)
 {
@@ -615,14 +648,10 @@ ngx_proxy_user_redis_trouble(ngx_proxy_user_redis_t *redis,
     const char  *hint;
 
     if (error == NULL) {
-
-        if (redis->troubled) {
-            redis->troubled = 0;
-            ngx_log_error(NGX_LOG_NOTICE, redis->log, 0,
-                          "proxy_user: redis \"%V\" is available again "
-                          "for %s", &redis->conf->url, redis->options->name);
-        }
-
+        redis->failed = 0;
+        redis->proven = 1;
+        redis->doubted = 0;
+        ngx_proxy_user_redis_available(redis);
         return;
     }
 

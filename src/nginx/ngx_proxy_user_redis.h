@@ -4,9 +4,10 @@
  *
  * Commands go out in order and answers are matched first-in first-out.  One
  * deadline sits on the oldest command: when it passes, the connection is dead
- * and everybody behind fails.  A lost connection is tried again at once, then
- * with a back-off; a command before that attempt has ended waits for it,
- * afterwards it fails at once.
+ * and everybody behind fails.  A connection that gave right answers and is lost
+ * is tried again at once, then with a back-off that ends with the next right
+ * answer; a command before that attempt has ended waits for it, afterwards it
+ * fails at once.
  *
  * Lives in a worker, in memory of its own; its log is the cycle's.  No request
  * is known here, and no callback runs before a function of this file has
@@ -84,8 +85,8 @@ const char *ngx_proxy_user_redis_script(const ngx_proxy_user_redis_t *redis);
 void ngx_proxy_user_redis_load(ngx_proxy_user_redis_t *redis);
 
 /*
- * One ERR line when trouble begins, one NOTICE when it is over (NULL); for
- * what the caller sees in an answer and this file cannot judge.
+ * One ERR line when trouble begins, one NOTICE when it is over (NULL: a right
+ * answer); for what the caller sees in an answer and this file cannot judge.
  */
 void ngx_proxy_user_redis_trouble(ngx_proxy_user_redis_t *redis,
     const redisReply *error);

@@ -289,6 +289,11 @@ ngx_proxy_user_redis_greeted(void *data, redisReply *reply)
 }
 
 
+/*
+ * A greeting that was right does not end the pauses between attempts: that
+ * does the first right answer (ngx_proxy_user_redis_trouble).
+ */
+
 static void
 ngx_proxy_user_redis_ready(ngx_proxy_user_redis_t *redis)
 {
@@ -300,11 +305,14 @@ ngx_proxy_user_redis_ready(ngx_proxy_user_redis_t *redis)
     c->write->log = redis->log;
 
     redis->state = NGX_PROXY_USER_REDIS_READY;
-    redis->failed = 0;
+    redis->since = ngx_current_msec;
     redis->once = 1;
     redis->refused = 0;
+    redis->proven = 0;
 
-    ngx_proxy_user_redis_trouble(redis, NULL);
+    if (!redis->doubted) {
+        ngx_proxy_user_redis_available(redis);
+    }
 
     if (redis->timer.timer_set) {
         ngx_del_timer(&redis->timer);

@@ -17,6 +17,7 @@
 #define NGX_PROXY_USER_REDIS_PAUSE_MAX 500      /* ... up to this */
 #define NGX_PROXY_USER_REDIS_REFUSED   10000    /* after a wrong password */
 #define NGX_PROXY_USER_REDIS_PROBE     300      /* ms for a later attempt */
+#define NGX_PROXY_USER_REDIS_STEADY    1000     /* ms beside the deadline */
 
 
 typedef enum {
@@ -48,6 +49,7 @@ struct ngx_proxy_user_redis_s {
     ngx_proxy_user_redis_state_e           state;
     ngx_uint_t                             address; /* index, this attempt */
     ngx_uint_t                             failed;  /* attempts in a row */
+    ngx_msec_t                             since;   /* ready */
     ngx_uint_t                             hellos;  /* answers to come */
     ngx_uint_t                             commands;
     ngx_queue_t                            hello;   /* goes before the rest */
@@ -59,6 +61,8 @@ struct ngx_proxy_user_redis_s {
     unsigned                               once:1;  /* an attempt has ended */
     unsigned                               refused:1;
     unsigned                               troubled:1;
+    unsigned                               proven:1;  /* a right answer */
+    unsigned                               doubted:1; /* lost without one */
 };
 
 
@@ -88,6 +92,9 @@ void ngx_proxy_user_redis_watch(ngx_proxy_user_redis_t *redis);
  */
 void ngx_proxy_user_redis_fail(ngx_proxy_user_redis_t *redis,
     const char *why, ngx_err_t err);
+
+/* Trouble is over, as far as anybody can tell. */
+void ngx_proxy_user_redis_available(ngx_proxy_user_redis_t *redis);
 
 /* An error that stays until somebody changes the configuration? */
 ngx_uint_t ngx_proxy_user_redis_denied(const redisReply *reply);
