@@ -8,6 +8,7 @@ use warnings;
 use lib 't/lib';
 use ProxyUser;
 use ProxyUser::Store qw(within warm proxy_user);
+use ProxyUser::Stream;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -61,43 +62,7 @@ END
 
 sub of { my ($sub, @claims) = @_; token(claims => { sub => $sub, @claims }) }
 
-# An answer that has begun: its connection.
-sub stream {
-    my ($uri, $token) = @_;
-
-    my $c = $nginx->connect;
-    $c->ask('GET', $uri, token => $token);
-    return $c if $uri =~ /silent/;
-
-    my $end = time + 10;
-    until ($c->{buffer} =~ m{\AHTTP/1.1 200 .*\r\n\r\n.}s) {
-        $c->fill($end) or die "$uri has not begun: $c->{buffer}\n";
-    }
-
-    return $c;
-}
-
-# Seconds until it has ended, if it has.
-sub ended {
-    my ($c, $seconds) = @_;
-    my $start = time;
-
-    while (time < $start + $seconds) {
-        $c->{buffer} = '';
-        my $n = $c->fill($start + $seconds);
-        return time - $start if !defined $n
-            || $n == 0 && time < $start + $seconds;
-    }
-
-    return;
-}
-
-sub goes_on {
-    my ($c) = @_;
-
-    $c->{buffer} = '';
-    return $c->fill(time + 5) && length $c->{buffer};
-}
+sub stream { stream_on($nginx, $_[0], token => $_[1]) }
 
 sub socket_of {
     my ($uri, $token) = @_;

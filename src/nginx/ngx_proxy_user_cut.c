@@ -12,10 +12,13 @@
 
 
 #define NGX_PROXY_USER_CUT_TICK     200     /* ms */
+#define NGX_PROXY_USER_CUT_SOON     10      /* ms, with work left over */
 #define NGX_PROXY_USER_CUT_BUCKETS  1024
-#define NGX_PROXY_USER_CUT_SWEEP    64      /* buckets a tick */
-#define NGX_PROXY_USER_CUT_CHECKS   256     /* look-ups a tick */
-#define NGX_PROXY_USER_CUT_CHANGES  512     /* keys a tick */
+
+/* in a tick, so that others have their turn between two */
+#define NGX_PROXY_USER_CUT_SWEEP    64      /* buckets */
+#define NGX_PROXY_USER_CUT_CHECKS   256     /* look-ups */
+#define NGX_PROXY_USER_CUT_CHANGES  512     /* keys */
 
 
 struct ngx_proxy_user_cuts_s {
@@ -28,6 +31,7 @@ struct ngx_proxy_user_cuts_s {
     ngx_uint_t               sweep;         /* bucket to go on from ... */
     ngx_uint_t               left;          /* ... and how many */
     ngx_queue_t              checks;        /* to be looked up */
+    ngx_uint_t               unknown;       /* of them in this tick */
     u_char                   keys[NGX_PROXY_USER_CUT_CHANGES]
                                  [NGX_PROXY_USER_KEY_LEN];
     ngx_queue_t              users[NGX_PROXY_USER_CUT_BUCKETS];
@@ -38,13 +42,13 @@ struct ngx_proxy_user_cuts_s {
 
 static void ngx_proxy_user_cut_leave(ngx_proxy_user_identity_t *id);
 static void ngx_proxy_user_cut_tick(ngx_event_t *ev);
-static void ngx_proxy_user_cut_news(ngx_proxy_user_cuts_t *cuts);
+static ngx_uint_t ngx_proxy_user_cut_news(ngx_proxy_user_cuts_t *cuts);
 static void ngx_proxy_user_cut_changed(ngx_proxy_user_cuts_t *cuts,
     const u_char *key);
 static void ngx_proxy_user_cut_sweep(ngx_proxy_user_cuts_t *cuts);
 static void ngx_proxy_user_cut_check(ngx_proxy_user_cuts_t *cuts,
     ngx_proxy_user_identity_t *id);
-static void ngx_proxy_user_cut_checks(ngx_proxy_user_cuts_t *cuts);
+static ngx_uint_t ngx_proxy_user_cut_checks(ngx_proxy_user_cuts_t *cuts);
 static void ngx_proxy_user_cut_lookup(ngx_proxy_user_cuts_t *cuts,
     ngx_proxy_user_identity_t *id);
 static void ngx_proxy_user_cut_wake(void *data,
@@ -201,22 +205,32 @@ ngx_proxy_user_cut_leave(ngx_proxy_user_identity_t *id)
 static void
 ngx_proxy_user_cut_tick(ngx_event_t *ev)
 {
+    ngx_uint_t              more;
     ngx_proxy_user_cuts_t  *cuts;
 
     cuts = ev->data;
+    cuts->unknown = 0;
 
-    ngx_proxy_user_cut_news(cuts);
+    more = ngx_proxy_user_cut_news(cuts);
     ngx_proxy_user_cut_sweep(cuts);
-    ngx_proxy_user_cut_checks(cuts);
+    more |= ngx_proxy_user_cut_checks(cuts);
     ngx_proxy_user_cut_expired(cuts);
 
     if (cuts->watched && !cuts->tick.timer_set) {
-        ngx_add_timer(&cuts->tick, NGX_PROXY_USER_CUT_TICK);
+        more |= cuts->left;
+
+        /* a store that cannot answer is not asked faster */
+
+        ngx_add_timer(&cuts->tick, more && !cuts->unknown
+                                   ? NGX_PROXY_USER_CUT_SOON
+                                   : NGX_PROXY_USER_CUT_TICK);
     }
 }
 
 
-static void
+/* 1: there are more. */
+
+static ngx_uint_t
 ngx_proxy_user_cut_news(ngx_proxy_user_cuts_t *cuts)
 {
     ngx_int_t  i, n;
@@ -233,6 +247,8 @@ ngx_proxy_user_cut_news(ngx_proxy_user_cuts_t *cuts)
     if (n == NGX_DECLINED) {
         cuts->left = NGX_PROXY_USER_CUT_BUCKETS;
     }
+
+    return n == NGX_PROXY_USER_CUT_CHANGES;
 }
 
 
@@ -308,17 +324,17 @@ ngx_proxy_user_cut_check(ngx_proxy_user_cuts_t *cuts,
 }
 
 
-/* Who cannot be looked up now is put behind, for a later tick. */
+/* 1: there are more.  Who could not be looked up now is behind them. */
 
-static void
+static ngx_uint_t
 ngx_proxy_user_cut_checks(ngx_proxy_user_cuts_t *cuts)
 {
-    ngx_uint_t                  n;
+    ngx_uint_t                  n, more;
     ngx_queue_t                *q, now;
     ngx_proxy_user_identity_t  *id;
 
     if (ngx_queue_empty(&cuts->checks)) {
-        return;
+        return 0;
     }
 
     ngx_queue_init(&now);
@@ -337,7 +353,13 @@ ngx_proxy_user_cut_checks(ngx_proxy_user_cuts_t *cuts)
         }
     }
 
+    more = !ngx_queue_empty(&now);
+
+    ngx_queue_add(&now, &cuts->checks);
+    ngx_queue_init(&cuts->checks);
     ngx_queue_add(&cuts->checks, &now);
+
+    return more;
 }
 
 
@@ -398,6 +420,7 @@ ngx_proxy_user_cut_answer(ngx_proxy_user_cuts_t *cuts,
     /* not known is not refused: asked again until it is known */
 
     if (pu_reason_status(reason) >= 500) {
+        cuts->unknown++;
         ngx_proxy_user_cut_check(cuts, id);
         return;
     }

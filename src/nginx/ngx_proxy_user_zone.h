@@ -172,9 +172,9 @@ ngx_int_t ngx_proxy_user_zone_apply(ngx_proxy_user_zone_t *zone,
     ngx_uint_t made);
 
 /*
- * The changes applied since "*seen", which is moved on: keys of users and
- * digests of handles, at most "max".  How many, or NGX_DECLINED: there were
- * more, or nobody knows which.  Costs no lock when there were none.
+ * The changes applied since "*seen", which is moved on past them: keys of
+ * users and digests of handles, at most "max" at a time.  How many, or
+ * NGX_DECLINED: nobody knows which.  Costs no lock when there were none.
  */
 ngx_int_t ngx_proxy_user_zone_changes(ngx_proxy_user_zone_t *zone,
     uint64_t *seen, u_char (*keys)[NGX_PROXY_USER_KEY_LEN], ngx_uint_t max);

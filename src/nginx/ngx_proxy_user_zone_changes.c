@@ -78,19 +78,21 @@ ngx_proxy_user_zone_changes(ngx_proxy_user_zone_t *zone, uint64_t *seen,
 
     n = head->changes - *seen;
 
-    if (head->missed > *seen || n > head->nring || n > max) {
+    if (head->missed > *seen || n > head->nring) {
         rc = NGX_DECLINED;
+        *seen = head->changes;
 
     } else {
+        n = ngx_min(n, max);
         rc = n;
 
         for (i = 0; i < n; i++) {
             ngx_memcpy(keys[i], ngx_proxy_user_zone_slot(zone, *seen + i),
                        NGX_PROXY_USER_KEY_LEN);
         }
-    }
 
-    *seen = head->changes;
+        *seen += n;
+    }
 
     ngx_proxy_user_zone_unlock(zone);
 

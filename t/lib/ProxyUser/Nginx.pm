@@ -153,7 +153,7 @@ daemon off;
 error_log logs/error.log $level;
 pid logs/nginx.pid;
 events {
-worker_connections 1024;
+worker_connections @{[ $opt{connections} // 1024 ]};
 @{[ $opt{events} // '' ]}
 }
 http {
