@@ -17,8 +17,7 @@ static ngx_int_t ngx_proxy_user_redis_parse_replies(
     ngx_proxy_user_redis_t *redis);
 static ngx_int_t ngx_proxy_user_redis_answer(ngx_proxy_user_redis_t *redis,
     redisReply *reply);
-static ngx_uint_t ngx_proxy_user_redis_good(
-    const ngx_proxy_user_redis_t *redis);
+static ngx_uint_t ngx_proxy_user_redis_good(ngx_proxy_user_redis_t *redis);
 static void ngx_proxy_user_redis_disconnect(ngx_proxy_user_redis_t *redis);
 static void ngx_proxy_user_redis_complete(
     ngx_proxy_user_redis_command_t *command, redisReply *reply);
@@ -454,17 +453,26 @@ ngx_proxy_user_redis_timer_handler(ngx_event_t *ev)
 /*
  * One that gave right answers, or was long without trouble (it may have been
  * idle), is tried again at once.  One that greets well and answers badly is
- * not: it would come and go as fast as it can.
+ * not, but for a few times: it would come and go as fast as it can.
  */
 
 static ngx_uint_t
-ngx_proxy_user_redis_good(const ngx_proxy_user_redis_t *redis)
+ngx_proxy_user_redis_good(ngx_proxy_user_redis_t *redis)
 {
-    return redis->state == NGX_PROXY_USER_REDIS_READY
-           && !redis->refused
-           && (redis->proven
-               || ngx_current_msec - redis->since
-                  > redis->options->timeout + NGX_PROXY_USER_REDIS_STEADY);
+    if (redis->state != NGX_PROXY_USER_REDIS_READY || redis->refused) {
+        return 0;
+    }
+
+    if (redis->proven
+        || ngx_current_msec - redis->since
+           > redis->options->timeout + NGX_PROXY_USER_REDIS_STEADY)
+    {
+        redis->failed = 0;
+        redis->doubted = 0;
+        return 1;
+    }
+
+    return ++redis->doubted <= NGX_PROXY_USER_REDIS_DOUBTED;
 }
 
 
@@ -492,8 +500,6 @@ ngx_proxy_user_redis_fail(ngx_proxy_user_redis_t *redis, const char *why,
     }
 
     was_good = ngx_proxy_user_redis_good(redis);
-    redis->doubted = (redis->state == NGX_PROXY_USER_REDIS_READY
-                      && !was_good && !redis->refused);
 
     if (why && !redis->troubled && !ngx_exiting) {
         ngx_log_error(NGX_LOG_ERR, redis->log, err,
@@ -519,7 +525,6 @@ ngx_proxy_user_redis_fail(ngx_proxy_user_redis_t *redis, const char *why,
 
     if (was_good) {
         pause = 0;
-        redis->failed = 0;
         redis->state = NGX_PROXY_USER_REDIS_CONNECTING;
 
     } else {

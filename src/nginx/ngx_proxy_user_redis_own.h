@@ -18,6 +18,7 @@
 #define NGX_PROXY_USER_REDIS_REFUSED   10000    /* after a wrong password */
 #define NGX_PROXY_USER_REDIS_PROBE     300      /* ms for a later attempt */
 #define NGX_PROXY_USER_REDIS_STEADY    1000     /* ms beside the deadline */
+#define NGX_PROXY_USER_REDIS_DOUBTED   3        /* losses without a pause */
 
 
 typedef enum {
@@ -50,6 +51,9 @@ struct ngx_proxy_user_redis_s {
     ngx_uint_t                             address; /* index, this attempt */
     ngx_uint_t                             failed;  /* attempts in a row */
     ngx_msec_t                             since;   /* ready */
+    ngx_uint_t                             doubted; /* losses of a ready one
+                                                       without a right answer,
+                                                       in a row */
     ngx_uint_t                             hellos;  /* answers to come */
     ngx_uint_t                             commands;
     ngx_queue_t                            hello;   /* goes before the rest */
@@ -62,7 +66,6 @@ struct ngx_proxy_user_redis_s {
     unsigned                               refused:1;
     unsigned                               troubled:1;
     unsigned                               proven:1;  /* a right answer */
-    unsigned                               doubted:1; /* lost without one */
 };
 
 
