@@ -96,7 +96,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: the Authorization header holds one Bearer token and nothing else
+=== TEST 1: C1, C6: the Authorization header holds one Bearer token and nothing else
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -128,7 +128,7 @@ my $t = $::good;
 
 
 
-=== TEST 2: a token has three parts, none of them empty
+=== TEST 2: C7, C8, C9: a token has three parts, none of them empty
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -154,7 +154,7 @@ my ($h, $b, $s) = ($::head, $::body, $::sig);
 
 
 
-=== TEST 3: a part is canonical base64url, so one token has one spelling
+=== TEST 3: C8, C10: a part is canonical base64url, so one token has one spelling
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -195,7 +195,7 @@ my ($uh, $ub, $us) = split /\./, main::token(
 
 
 
-=== TEST 4: 16 KiB is the most, and one byte more is too large
+=== TEST 4: C7: 16 KiB is the most, and one byte more is too large
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -209,7 +209,7 @@ my ($uh, $ub, $us) = split /\./, main::token(
 
 
 
-=== TEST 5: the header is one JSON object in UTF-8, within its limits
+=== TEST 5: H1: the header is one JSON object in UTF-8, within its limits
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -252,7 +252,7 @@ my $sized = sub { '"x":"' . 'x' x ($_[0] - length $in->('"x":""')) . '"' };
 
 
 
-=== TEST 6: alg is a name of the issuer's list, byte for byte
+=== TEST 6: H2, H3: alg is a name of the issuer's list, byte for byte
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -284,40 +284,40 @@ my $alg = sub {
 
 
 
-=== TEST 7: what asks for an extension is refused, what only names keys is not
+=== TEST 7: H4, H5, H6, H7, H10: what asks for an extension is refused, what only names keys is not
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
 my $evil = main::jwk('rsa2');
 [
-    ::header('crit', { crit => ['exp'], exp => 1 }, 401, 'token_critical'),
-    ::header('crit of a stranger', { crit => ['x'], x => 1 }, 401,
+    ::header('H4: crit', { crit => ['exp'], exp => 1 }, 401, 'token_critical'),
+    ::header('H4: crit of a stranger', { crit => ['x'], x => 1 }, 401,
              'token_critical'),
-    ::header('crit empty', { crit => [] }, 401, 'token_critical'),
-    ::header('crit no array', { crit => 'exp' }, 401, 'token_critical'),
-    ::header('crit null', { crit => main::null() }, 401,
+    ::header('H4: crit empty', { crit => [] }, 401, 'token_critical'),
+    ::header('H4: crit no array', { crit => 'exp' }, 401, 'token_critical'),
+    ::header('H4: crit null', { crit => main::null() }, 401,
              'token_critical'),
-    ::header('crit and b64', { crit => ['b64'], b64 => JSON::PP::false() },
+    ::header('H5: crit and b64', { crit => ['b64'], b64 => JSON::PP::false() },
              401, 'token_critical'),
-    ::header('b64 false', { b64 => JSON::PP::false() }, 401,
+    ::header('H5: b64 false', { b64 => JSON::PP::false() }, 401,
              'token_critical'),
-    ::header('b64 true', { b64 => JSON::PP::true() }, 401, 'token_critical'),
-    ::header('zip', { zip => 'DEF' }, 401, 'token_critical'),
-    ::header('enc', { enc => 'A256GCM' }, 401, 'token_critical'),
-    ::header('jku', { jku => 'https://evil.example.com/jwks' }, 200, 'ok'),
-    ::header('x5u', { x5u => 'https://evil.example.com/x' }, 200, 'ok'),
-    ::header('x5c', { x5c => ['MIIB'] }, 200, 'ok'),
-    ::header('x5t', { x5t => 'abc' }, 200, 'ok'),
-    ::header('jwk', { jwk => $evil }, 200, 'ok'),
-    ::bearer('signed by its own jwk',
+    ::header('H5: b64 true', { b64 => JSON::PP::true() }, 401, 'token_critical'),
+    ::header('H6: zip', { zip => 'DEF' }, 401, 'token_critical'),
+    ::header('H10: enc', { enc => 'A256GCM' }, 401, 'token_critical'),
+    ::header('H7: jku', { jku => 'https://evil.example.com/jwks' }, 200, 'ok'),
+    ::header('H7: x5u', { x5u => 'https://evil.example.com/x' }, 200, 'ok'),
+    ::header('H7: x5c', { x5c => ['MIIB'] }, 200, 'ok'),
+    ::header('H7: x5t', { x5t => 'abc' }, 200, 'ok'),
+    ::header('H7: jwk', { jwk => $evil }, 200, 'ok'),
+    ::bearer('H7: signed by its own jwk',
              main::token(key => 'rsa2', kid => 'rsa1',
                          header => { jwk => $evil }),
              401, 'token_signature'),
-    ::bearer('signed by its own jwk, no kid',
+    ::bearer('H7: signed by its own jwk, no kid',
              main::token(key => 'rsa1024', kid => undef,
                          header => { jwk => main::jwk('rsa1024') }),
              401, 'token_signature'),
-    ::bearer('signed by its own jwk under a new kid',
+    ::bearer('H7: signed by its own jwk under a new kid',
              main::token(key => 'rsa1024', kid => 'evil',
                          header => { jwk => main::jwk('rsa1024',
                                                       kid => 'evil') }),
@@ -326,7 +326,7 @@ my $evil = main::jwk('rsa2');
 
 
 
-=== TEST 8: kid only compares
+=== TEST 8: H8: kid only compares
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -358,7 +358,7 @@ my $kid = sub {
 
 
 
-=== TEST 9: typ says access token, or nothing
+=== TEST 9: H9, L9: typ says access token, or nothing
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -386,7 +386,7 @@ my $typ = sub {
 
 
 
-=== TEST 10: the payload is one JSON object in UTF-8, within its limits
+=== TEST 10: L1: the payload is one JSON object in UTF-8, within its limits
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -423,7 +423,7 @@ my $ok = $in->('"x":1');
 
 
 
-=== TEST 11: iss and aud are ours, compared byte for byte
+=== TEST 11: L2, L3: iss and aud are ours, compared byte for byte
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -455,7 +455,7 @@ my $aud = sub {
 
 
 
-=== TEST 12: exp is required, and all times are finite numbers
+=== TEST 12: L4, L5, L6: exp is required, and all times are finite numbers
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -492,7 +492,7 @@ my $soon = time + 86400;
 
 
 
-=== TEST 13: the subject is a string of 1 to 255 bytes without controls
+=== TEST 13: L8: the subject is a string of 1 to 255 bytes without controls
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -515,7 +515,7 @@ my $soon = time + 86400;
 
 
 
-=== TEST 14: leeway is 30 s unless said, and holds for exp, nbf and iat
+=== TEST 14: L4, L5, L6: leeway is 30 s unless said, and holds for exp, nbf and iat
 --- http_config
 proxy_user_issuer usual {
     issuer https://idp.example.com;
@@ -560,7 +560,7 @@ my ($expired, $early) = ([401, 'token_expired'], [401, 'token_not_yet_valid']);
 
 
 
-=== TEST 15: claim, audience_claim, audience off and subject do what they say
+=== TEST 15: L3, L10: claim, audience_claim, audience off and subject do what they say
 --- http_config
 proxy_user_issuer cognito {
     issuer https://cognito.example.com;
@@ -617,7 +617,7 @@ my $open = sub {
 
 
 
-=== TEST 16: iss picks the issuer, and each issuer only knows its own keys
+=== TEST 16: L2: iss picks the issuer, and each issuer only knows its own keys
 --- http_config eval
 main::write_file('a.json', main::jwks(main::jwk('rsa1', kid => 'k')));
 main::write_file('b.json', main::jwks(main::jwk('rsa2', kid => 'k')));

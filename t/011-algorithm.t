@@ -93,7 +93,7 @@ __DATA__
 
 
 
-=== TEST 2: a symmetric algorithm never meets a public key
+=== TEST 2: H2, K6: a symmetric algorithm never meets a public key
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -131,7 +131,7 @@ my $hs = sub {
 
 
 
-=== TEST 3: only the issuer's list says what may verify
+=== TEST 3: H2: only the issuer's list says what may verify
 --- http_config eval
 "$::http
 proxy_user_issuer idp {
@@ -151,7 +151,7 @@ proxy_user_issuer idp {
 
 
 
-=== TEST 4: the algorithm must fit the key's type and curve
+=== TEST 4: K6: the algorithm must fit the key's type and curve
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -170,7 +170,7 @@ for my $alg (sort keys %::good) {
 
 
 
-=== TEST 5: the algorithm of the header is the one that is checked
+=== TEST 5: K6: the algorithm of the header is the one that is checked
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -188,7 +188,7 @@ my $as = sub {
 
 
 
-=== TEST 6: one changed bit anywhere is one too many
+=== TEST 6: S5: one changed bit anywhere is one too many
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -212,7 +212,7 @@ for my $alg (sort keys %::good) {
 
 
 
-=== TEST 7: a signature of something else is none
+=== TEST 7: S5: a signature of something else is none
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -246,7 +246,7 @@ my ($oh, $ob, $os) = split /\./,
 
 
 
-=== TEST 8: a signature has exactly the length of its algorithm
+=== TEST 8: S1: a signature has exactly the length of its algorithm
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -276,7 +276,7 @@ for my $alg (qw(ES256 ES384 ES512)) {
 
 
 
-=== TEST 9: ECDSA's r and s lie between 1 and n - 1
+=== TEST 9: S2: ECDSA's r and s lie between 1 and n - 1
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -314,7 +314,7 @@ for my $alg (qw(ES256 ES384 ES512)) {
 
 
 
-=== TEST 10: PSS with the salt of the hash's length, and Ed25519 with s < L
+=== TEST 10: S3: PSS with the salt of the hash's length, and Ed25519 with s < L
 --- http_config eval: $::http
 --- config eval: $::config
 --- cases eval
@@ -344,7 +344,7 @@ my $order = Math::BigInt->new(2) ** 252
 
 
 
-=== TEST 11: without a kid at most four keys are tried
+=== TEST 11: K10: without a kid at most four keys are tried
 --- http_config eval
 my @stranger = map {
     my $key = Crypt::PK::ECC->new;

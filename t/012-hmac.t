@@ -89,13 +89,13 @@ push @case, ok_case('any kid', of('all', kid => 'some-key')),
 # Signatures.
 
 my $good = of('all');
-my @short = map { no_case("a signature of $_ bytes",
+my @short = map { no_case("S1: a signature of $_ bytes",
     tamper($good, 2, sub { substr $_[0], 0, $_ })) } 1, 16, 31;
 
 push @case, @short,
-    no_case('a signature and a zero byte', tamper($good, 2, sub {
+    no_case('S1: a signature and a zero byte', tamper($good, 2, sub {
         "$_[0]\0" })),
-    no_case('another secret', of('all', secret => 'x' x 64)),
+    no_case('S4: another secret', of('all', secret => 'x' x 64)),
     no_case('the secret of another issuer', of('h256')),
     no_case('the secret with a zero byte', of('h256',
         secret => substr($secret, 0, 31) . "\0")),
@@ -106,7 +106,7 @@ push @case, @short,
     no_case('no signature', $good =~ s/[^.]*\z//r, 'token_malformed');
 
 for my $n (0, 15, 31) {
-    push @case, no_case("byte $n of the signature", tamper($good, 2, sub {
+    push @case, no_case("S4: byte $n of the signature", tamper($good, 2, sub {
         my ($s) = @_;
         substr($s, $n, 1) ^= "\x80";
         return $s;
@@ -174,24 +174,24 @@ sub refuses {
 
 my $short = 'hunter2' . 'x' x 24;
 
-refuses('too short for all', hmac_issuer('a', $short, 'algorithms HS256;'),
+refuses('K9: too short for all', hmac_issuer('a', $short, 'algorithms HS256;'),
         qr/"secret_file".*a\.secret.*31 bytes.*32 to 2048/);
-refuses('empty', hmac_issuer('a', '', 'algorithms HS256;'),
+refuses('K9: empty', hmac_issuer('a', '', 'algorithms HS256;'),
         qr/"secret_file".*0 bytes/);
-refuses('a line end alone', hmac_issuer('a', "\n", 'algorithms HS256;'),
+refuses('K9: a line end alone', hmac_issuer('a', "\n", 'algorithms HS256;'),
         qr/"secret_file".*0 bytes/);
-refuses('the line end does not count', hmac_issuer('a', "$short\n",
+refuses('K9: the line end does not count', hmac_issuer('a', "$short\n",
         'algorithms HS256;'), qr/31 bytes/);
 refuses('too long', hmac_issuer('a', 'x' x 2049, 'algorithms HS256;'),
         qr/"secret_file".*2049 bytes/);
 refuses('much too long', hmac_issuer('a', 'x' x 70000, 'algorithms HS256;'),
         qr/"secret_file".*a\.secret.*too large/);
-refuses("too short for $_->[0]",
+refuses("K9: too short for $_->[0]",
         hmac_issuer('a', 'x' x $_->[1], "algorithms HS256 $_->[0];"),
         qr/"algorithms" has the value "$_->[0]".*"secret_file"/,
         qr/needs @{[ $_->[1] + 1 ]} bytes/)
     for ['HS384', 47], ['HS512', 63];
-refuses('a public key', hmac_issuer('a', $public{'the PEM'},
+refuses('K9: a public key', hmac_issuer('a', $public{'the PEM'},
         'algorithms HS256;'), qr/"secret_file".*PEM/);
 refuses('no file', issuer('a', 'secret_file nowhere;', 'algorithms HS256;'),
         qr/"secret_file".*nowhere.*No such file/);
@@ -241,7 +241,7 @@ sub typ_ok {
 
 sub typ_no {
     my ($name, $typ, %claim) = @_;
-    return no_case("$name, typ " . ($typ // 'absent'),
+    return no_case("H9: $name, typ " . ($typ // 'absent'),
                    typed($name, $typ, %claim), 'token_type');
 }
 
@@ -264,7 +264,7 @@ sub typ_no {
 check_cases($nginx, $_, @case) for 'cold', 'warm';
 $nginx->stop;
 
-refuses("token_type $_", issuer('a', "jwks_file $jwks;",
+refuses("H9: token_type $_", issuer('a', "jwks_file $jwks;",
         "token_type JWT $_;"), qr/"token_type" has the value "\Q$_\E"/)
     for qw(dpop+jwt logout+jwt secevent+jwt JOSE+JSON application/dpop+jwt);
 refuses('token_type without a value', issuer('a', 'token_type;'),
@@ -294,10 +294,10 @@ $nginx = start_nginx(server => $server, http => max_age('1h'));
     ok_case('an age of 0', aged('hour', 0)),
     ok_case('of 59 minutes', aged('hour', 3540)),
     ok_case('of 1 hour, within the leeway', aged('hour', 3602)),
-    no_case('of 62 minutes', aged('hour', 3720), 'token_too_old'),
-    no_case('of a year', aged('hour', 365 * 86400), 'token_too_old'),
-    no_case('no iat', aged('hour', undef), 'token_claims'),
-    no_case('an iat that is text', of('hour', alg => 'RS256', kid => 'rsa1',
+    no_case('L6: of 62 minutes', aged('hour', 3720), 'token_too_old'),
+    no_case('L6: of a year', aged('hour', 365 * 86400), 'token_too_old'),
+    no_case('L6: no iat', aged('hour', undef), 'token_claims'),
+    no_case('L6: an iat that is text', of('hour', alg => 'RS256', kid => 'rsa1',
             claims => { iat => "$now" }), 'token_claims'),
     ok_case('of a year, no max_age', aged('off', 365 * 86400)),
     ok_case('no iat, no max_age', aged('off', undef)),

@@ -118,36 +118,36 @@ my @form = (
     no_case('another kid', encrypt(of('rsa'), header => { kid => 'x' }),
             'token_key_unknown'),
     no_case('where nobody has a key', encrypt(of('rsa')), 'token_malformed', 'GET /plain'),
-    no_case('for another key', encrypt(of('rsa')), 'token_algorithm', 'GET /ec'),
+    no_case('J1: for another key', encrypt(of('rsa')), 'token_algorithm', 'GET /ec'),
     no_case('for another key of the kind',
             encrypt(of('a128'), alg => 'A128KW', key => 'x' x 16),
             'token_decryption', 'GET /a128'),
-    no_case('RSA1_5', encrypt(of('rsa'), alg => 'RSA1_5'),
+    no_case('J1: RSA1_5', encrypt(of('rsa'), alg => 'RSA1_5'),
             'token_algorithm'),
-    no_case('RSA-OAEP-256', encrypt(of('rsa'), alg => 'RSA-OAEP-256'),
+    no_case('J1: RSA-OAEP-256', encrypt(of('rsa'), alg => 'RSA-OAEP-256'),
             'token_algorithm'),
-    no_case('zip', encrypt(of('rsa'), header => { zip => 'DEF' }),
+    no_case('J3: zip', encrypt(of('rsa'), header => { zip => 'DEF' }),
             'token_critical'),
-    no_case('crit', encrypt(of('rsa'), header => { crit => ['exp'] }),
+    no_case('J3: crit', encrypt(of('rsa'), header => { crit => ['exp'] }),
             'token_critical'),
-    no_case('another content', encrypt(of('rsa'), header => { cty => 'xml' }),
+    no_case('H11: another content', encrypt(of('rsa'), header => { cty => 'xml' }),
             'token_type'),
-    no_case('enc left out', encrypt(of('rsa'), header => { enc => undef }),
+    no_case('J2: enc left out', encrypt(of('rsa'), header => { enc => undef }),
             'token_algorithm'),
     no_case('a name twice', encrypt(of('rsa'), head =>
             '{"alg":"RSA-OAEP","alg":"RSA-OAEP","enc":"A256GCM"}'),
             'token_malformed'),
-    no_case('four parts', join('.', (split /\./, $rsa)[0 .. 3]),
+    no_case('C7: four parts', join('.', (split /\./, $rsa)[0 .. 3]),
             'token_malformed'),
-    no_case('six parts', "$rsa.AAAA", 'token_malformed'),
-    no_case('no encrypted key', raw_part($rsa, 1, ''), 'token_malformed'),
-    no_case('one where there must be none', raw_part(encrypt(of('a256'),
+    no_case('C7: six parts', "$rsa.AAAA", 'token_malformed'),
+    no_case('J4: no encrypted key', raw_part($rsa, 1, ''), 'token_malformed'),
+    no_case('J4: one where there must be none', raw_part(encrypt(of('a256'),
             alg => 'dir', key => $key{a256}), 1, 'AAAA'), 'token_malformed',
             'GET /a256'),
 );
 
 for my $n (0 .. 4) {
-    push @form, no_case("a bit of part $n", part($rsa, $n, sub {
+    push @form, no_case("J8: a bit of part $n", part($rsa, $n, sub {
         my ($s) = @_;
         substr($s, -1) ^= "\1";
         return $s;
@@ -156,8 +156,8 @@ for my $n (0 .. 4) {
 
 for my $n (2 .. 4) {
     push @form,
-        no_case("part $n a byte longer", part($rsa, $n, sub { "$_[0]x" })),
-        no_case("part $n a byte shorter", part($rsa, $n, sub {
+        no_case("J5: part $n a byte longer", part($rsa, $n, sub { "$_[0]x" })),
+        no_case("J5: part $n a byte shorter", part($rsa, $n, sub {
             substr $_[0], 0, -1 }));
 }
 
@@ -167,18 +167,18 @@ check_cases($nginx, 'form', @form);
 # Opened is not verified: the way of a signed token begins there.
 
 check_cases($nginx, 'inside',
-    no_case('no token', encrypt('hello'), 'token_malformed'),
-    no_case('claims alone', encrypt('{"sub":"alice"}'), 'token_malformed'),
-    no_case('another JWE', encrypt($rsa), 'token_malformed'),
-    no_case('nobody signed', encrypt(of('rsa', alg => 'none',
+    no_case('H11: no token', encrypt('hello'), 'token_malformed'),
+    no_case('H11: claims alone', encrypt('{"sub":"alice"}'), 'token_malformed'),
+    no_case('H11: another JWE', encrypt($rsa), 'token_malformed'),
+    no_case('J9: nobody signed', encrypt(of('rsa', alg => 'none',
             signature => 'x')), 'token_algorithm'),
-    no_case('another signed', encrypt(of('rsa', sign => 'RS256',
+    no_case('J9: another signed', encrypt(of('rsa', sign => 'RS256',
             key => 'rsa2', kid => 'rsa1')), 'token_signature'),
-    no_case('expired', encrypt(of('rsa', claims => { exp => 5 })),
+    no_case('J9: expired', encrypt(of('rsa', claims => { exp => 5 })),
             'token_expired'),
-    no_case('of another issuer', encrypt(of('plain')), 'token_issuer',
+    no_case('J9: of another issuer', encrypt(of('plain')), 'token_issuer',
             'GET /two'),
-    no_case('for another audience', encrypt(of('rsa', claims => {
+    no_case('J9: for another audience', encrypt(of('rsa', claims => {
             aud => 'x' })), 'token_audience'));
 
 

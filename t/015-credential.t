@@ -15,7 +15,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: header, cookie and query are taken where they are named
+=== TEST 1: C4: header, cookie and query are taken where they are named
 --- http_config
 underscores_in_headers on;
 --- config
@@ -84,7 +84,7 @@ my $t = $::alice;
 
 
 
-=== TEST 2: two credentials are one too many, even twice the same
+=== TEST 2: C2, C3: two credentials are one too many, even twice the same
 --- config
     proxy_user on;
     proxy_user_credential bearer header=X-Token cookie=session
@@ -129,7 +129,7 @@ my $two = sub {
 
 
 
-=== TEST 3: a place that is not named here does not count, also not as a second
+=== TEST 3: C3, C4: a place that is not named here does not count, also not as a second
 --- config
     proxy_user on;
     location /a { proxy_pass $TEST_NGINX_BACKEND; }
@@ -144,7 +144,7 @@ my $two = sub {
 
 
 
-=== TEST 4: two Authorization headers are nginx's own 400
+=== TEST 4: C2: two Authorization headers are nginx's own 400
 --- config
     location /a { proxy_user on; proxy_pass $TEST_NGINX_BACKEND; }
 --- raw_request eval
@@ -154,7 +154,7 @@ Authorization: Bearer $::alice\r\nConnection: close\r\n\r\n"
 
 
 
-=== TEST 5: a tab before the scheme is a bad credential, not none
+=== TEST 5: C6: a tab before the scheme is a bad credential, not none
 --- config
     location /a { proxy_user optional; proxy_pass $TEST_NGINX_BACKEND; }
 --- raw_request eval
@@ -164,7 +164,7 @@ Connection: close\r\n\r\n"
 
 
 
-=== TEST 6: a tab behind the scheme opens nothing
+=== TEST 6: C6: a tab behind the scheme opens nothing
 --- config
     location /a { proxy_user on; proxy_pass $TEST_NGINX_BACKEND; }
 --- raw_request eval
@@ -174,7 +174,7 @@ Connection: close\r\n\r\n"
 
 
 
-=== TEST 7: a folded header opens nothing
+=== TEST 7: C6: a folded header opens nothing
 --- config
     location /a { proxy_user on; proxy_pass $TEST_NGINX_BACKEND; }
 --- raw_request eval
@@ -184,7 +184,7 @@ Connection: close\r\n\r\n"
 
 
 
-=== TEST 8: a NUL in the token opens nothing
+=== TEST 8: C8: a NUL in the token opens nothing
 --- config
     location /a { proxy_user on; proxy_pass $TEST_NGINX_BACKEND; }
 --- raw_request eval
@@ -194,7 +194,7 @@ Connection: close\r\n\r\n"
 
 
 
-=== TEST 9: a token in the body is none
+=== TEST 9: C5: a token in the body is none
 --- config
     location /a { proxy_user on; proxy_pass $TEST_NGINX_BACKEND; }
 --- request eval
@@ -252,7 +252,7 @@ my $b = sub { { Authorization => $_[0] } };
 
 
 
-=== TEST 11: the challenges of RFC 6750
+=== TEST 11: C1: the challenges of RFC 6750
 --- http_config
 $TEST_NGINX_X_CASE
 --- config

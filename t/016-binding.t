@@ -115,50 +115,50 @@ check_cases($nginx, 'dpop',
     good('another method', claims(htm => 'DELETE'), 'DELETE /t'),
     good('a proof half a minute old', claims(iat => time() - 30)),
     good('a kid in it', header(kid => 'mine')),
-    refused('no proof', dpop($bound), $INVALID_PROOF),
-    refused('as Bearer', $bound, $INVALID_TOKEN),
-    refused('as Bearer with a proof', { Authorization => "Bearer $bound",
+    refused('B3: no proof', dpop($bound), $INVALID_PROOF),
+    refused('C11: as Bearer', $bound, $INVALID_TOKEN),
+    refused('C11: as Bearer with a proof', { Authorization => "Bearer $bound",
             DPoP => proof($bound) }, $INVALID_TOKEN),
-    refused('a token that is not bound', dpop($plain, proof($plain)),
+    refused('C11: a token that is not bound', dpop($plain, proof($plain)),
             $INVALID_TOKEN),
-    refused('the same without a proof', dpop($plain), $INVALID_TOKEN),
-    refused('the key of another', dpop($bound, proof($bound,
+    refused('C11: the same without a proof', dpop($plain), $INVALID_TOKEN),
+    refused('B11: the key of another', dpop($bound, proof($bound,
             key => $other)), $INVALID_TOKEN),
-    refused('signed by another', dpop($bound, proof($bound,
+    refused('B4: signed by another', dpop($bound, proof($bound,
             sign => $other)), $INVALID_PROOF),
-    refused('for another token', dpop($bound, proof($plain)),
+    refused('B10: for another token', dpop($bound, proof($plain)),
             $INVALID_PROOF),
-    refused('no token', dpop($bound, 'x'), $INVALID_PROOF),
-    refused('an empty one', dpop($bound, ''), $INVALID_PROOF),
-    refused('two in one', dpop($bound, proof($bound) . ','
+    refused('B4: no token', dpop($bound, 'x'), $INVALID_PROOF),
+    refused('B4: an empty one', dpop($bound, ''), $INVALID_PROOF),
+    refused('B4: two in one', dpop($bound, proof($bound) . ','
             . proof($bound))),
-    refused('where a token may be left out', $bound),
-    (map { refused("no $_", claims($_ => undef)) }
+    refused('C11: where a token may be left out', $bound),
+    (map { refused("B6: no $_", claims($_ => undef)) }
         qw(jti htm htu iat ath)),
-    (map { refused("htu $_", claims(htu => $_)) }
+    (map { refused("B8: htu $_", claims(htu => $_)) }
         'http://localhost/T', 'http://localhost/t/', 'http://localhost/',
         'https://localhost/t', 'http://evil.example/t',
         'http://localhost:1/t', 'http://localhost@evil/t', '/t', 'localhost'),
-    refused('htm of another method', claims(htm => 'POST')),
-    refused('htm in small letters', claims(htm => 'get')),
-    refused('too old', claims(iat => time() - 90)),
-    refused('from the future', claims(iat => time() + 60)),
-    refused('a time as text', claims(iat => '' . time())),
-    (map { refused("typ $_", header(typ => $_)) } 'JWT', 'at+jwt', 'DPoP'),
-    refused('no typ', header(typ => undef)),
-    refused('no jwk', header(jwk => undef)),
-    refused('a private jwk', header(jwk => $json->decode(
+    refused('B7: htm of another method', claims(htm => 'POST')),
+    refused('B7: htm in small letters', claims(htm => 'get')),
+    refused('B9: too old', claims(iat => time() - 90)),
+    refused('B9: from the future', claims(iat => time() + 60)),
+    refused('B6: a time as text', claims(iat => '' . time())),
+    (map { refused("B4: typ $_", header(typ => $_)) } 'JWT', 'at+jwt', 'DPoP'),
+    refused('B4: no typ', header(typ => undef)),
+    refused('B5: no jwk', header(jwk => undef)),
+    refused('B5: a private jwk', header(jwk => $json->decode(
             $key->{pk}->export_key_jwk('private')))),
-    refused('alg none', header(alg => 'none')),
-    refused('alg HS256', header(alg => 'HS256')),
-    refused('crit', header(crit => ['x'])),
-    refused('a jwk that would end the process', header(jwk => {
+    refused('B4: alg none', header(alg => 'none')),
+    refused('B4: alg HS256', header(alg => 'HS256')),
+    refused('B4: crit', header(crit => ['x'])),
+    refused('B5: a jwk that would end the process', header(jwk => {
             kty => 'EC', crv => 'P-256', x => 'A===', y => 'A===' })));
 
 # A host that is not this server's own proves nothing.
 
 for my $host ('evil.example', 'localhost.evil.example', 'xlocalhost') {
-    check_cases($nginx, 'host', refused($host, { Host => $host,
+    check_cases($nginx, 'host', refused("B8: $host", { Host => $host,
         %{ claims(htu => "http://$host/t") } }));
 }
 
@@ -173,7 +173,7 @@ check_cases($nginx, 'host',
 my $two = $nginx->ask('GET', '/t', headers => [
     [Authorization => "DPoP $bound"], [DPoP => proof($bound)],
     [DPoP => proof($bound)] ]);
-is $two->{status}, 400, 'two proofs';
+is $two->{status}, 400, 'B3, C2: two proofs';
 is $two->{headers}{'x-reason'}, 'credential_ambiguous', 'are one too many';
 
 check_cases($nginx, 'elsewhere',
@@ -189,7 +189,7 @@ check_cases($nginx, 'elsewhere',
 
 my $once = proof($bound);
 check_cases($nginx, 'once', good('the first', dpop($bound, $once)),
-            map { refused("again $_", dpop($bound, $once), $INVALID_PROOF) }
+            map { refused("B12: again $_", dpop($bound, $once), $INVALID_PROOF) }
             1 .. 6);
 
 check_cases($nginx, 'redirect', ['one proof for two locations', 'GET /again',
@@ -201,7 +201,7 @@ my @at_once = parallel(8, sub {
     return $nginx->ask('GET', '/t', headers => [
         [Authorization => "DPoP $bound"], [DPoP => $same] ])->{status};
 });
-is scalar(grep { $_ eq 200 } @at_once), 1, 'one of eight at once';
+is scalar(grep { $_ eq 200 } @at_once), 1, 'B12: one of eight at once';
 
 my ($seen) = grep { /jti:/ } @{ redis('KEYS', '*jti*') };
 like $seen, qr/^\{pu\}:jti:[\w-]{43}$/, 'Redis has a digest';
@@ -212,7 +212,7 @@ cmp_ok redis('TTL', $seen), '>', 60, 'which is long enough';
 # Redis does not answer: then nobody knows whether it was seen.
 
 $redis->stop;
-check_cases($nginx, 'redis is gone', ['a proof', 'GET /t',
+check_cases($nginx, 'redis is gone', ['B12: a proof', 'GET /t',
     dpop($bound, proof($bound)), 503, 'store_unavailable']);
 redis_start(socket => $redis->{socket});
 
@@ -249,23 +249,23 @@ $nginx = start_nginx(server => $server, workers => 2);
 my $by_cert = cert_token('x5t#S256' => $digest);
 for my $time ('cold', 'cached') {
     is over_tls($by_cert, 'tls-client'), '200 ok', "$time: its certificate";
-    is over_tls($by_cert), '401 token_binding', "$time: none";
+    is over_tls($by_cert), '401 token_binding', "B1: $time: none";
     is over_tls($by_cert, 'tls-server'), '401 token_binding',
-        "$time: another";
+        "B1: $time: another";
     is over_tls($by_cert, undef, '-H', "X-SSL-Cert: $base64" =~ s/\n//gr),
-        '401 token_binding', "$time: in a header";
-    check_cases($nginx, $time, refused('without TLS', $by_cert,
+        '401 token_binding', "B1: $time: in a header";
+    check_cases($nginx, $time, refused('B1: without TLS', $by_cert,
         'WWW-Authenticate: Bearer realm="localhost", error="invalid_token", '
         . 'error_description="the token lacks its proof of possession"'));
     is over_tls($plain, 'tls-client'), '200 ok', "$time: bound to none";
 }
 
 my $x5t = cert_token(x5t => $digest);
-is over_tls($x5t, 'tls-client'), '401 token_binding', 'x5t is no binding';
+is over_tls($x5t, 'tls-client'), '401 token_binding', 'B2: x5t is no binding';
 is over_tls(cert_token(kid => 'x'), 'tls-client'), '401 token_binding',
-    'nor is a kid';
+    'B2: nor is a kid';
 is over_tls(cert_token('x5t#S256' => $digest, jkt => $key->{jkt}),
-            'tls-client'), '401 token_binding', 'both are two';
+            'tls-client'), '401 token_binding', 'B2: both are two';
 
 my $both = cert_token('x5t#S256' => $digest, jkt => $key->{jkt});
 is over_tls('x', 'tls-client', '-H', "Authorization: DPoP $both", '-H',

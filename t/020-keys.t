@@ -39,17 +39,17 @@ sub integer {
 
 sub rsa {
     my ($title, %change) = @_;
-    return ["RSA: $title", jwk('rsa1', %change)];
+    return ["$title (RSA)", jwk('rsa1', %change)];
 }
 
 sub ec {
     my ($title, %change) = @_;
-    return ["EC: $title", jwk('ec256', %change), 'ES256'];
+    return ["$title (EC)", jwk('ec256', %change), 'ES256'];
 }
 
 sub okp {
     my ($title, %change) = @_;
-    return ["OKP: $title", jwk('ed25519', %change), 'EdDSA'];
+    return ["$title (OKP)", jwk('ed25519', %change), 'EdDSA'];
 }
 
 my $n = unb64u(jwk('rsa1')->{n});
@@ -66,77 +66,77 @@ my $roca = Math::BigInt->new(2) ** 2047;
 $roca = $roca - $roca % $small + $small + 1;
 
 my @bad = (
-    ['RSA: 1024 bits', jwk('rsa1024'), 'RS256', 'rsa1024'],
-    ['RSA: 2040 bits', jwk('rsa2040'), 'RS256', 'rsa2040'],
-    ['RSA: the exponent 3', jwk('rsa-e3'), 'RS256', 'rsa-e3'],
-    rsa('the exponent 1', e => integer(1)),
-    rsa('the exponent 65535', e => integer(65535)),
-    rsa('an even exponent', e => integer(65538)),
-    rsa('an exponent above 2^32', e => integer('4294967299')),
-    rsa('an exponent as long as the modulus', e => b64u($n)),
-    rsa('the exponent 0', e => b64u("\0")),
-    rsa('an even modulus', n => b64u(substr($n, 0, -1) . "\2")),
-    rsa('8200 bits', n => b64u("\xff" x 1025)),
-    rsa('a modulus of ROCA', n => integer($roca)),
-    rsa('a modulus of zeros', n => b64u("\0" x 256)),
-    rsa('a zero byte before the modulus', n => b64u("\0$n")),
-    rsa('a zero byte before the exponent', e => b64u("\0\1\0\1")),
-    rsa('no modulus', n => undef),
-    rsa('no exponent', e => undef),
-    rsa('an empty modulus', n => ''),
-    rsa('the modulus a number', n => 17),
-    rsa('the exponent a number', e => 65537),
-    rsa('the modulus padded', n => b64u($n) . '=='),
-    rsa('the modulus in the other alphabet', n => b64u($n) . '+/'),
-    rsa('the modulus A===', n => 'A==='),
-    rsa('use enc', use => 'enc'),
-    rsa('use in capitals', use => 'SIG'),
-    rsa('use no string', use => ['sig']),
-    rsa('key_ops without verify', key_ops => ['encrypt', 'wrapKey']),
-    rsa('key_ops that only signs', key_ops => ['sign']),
-    rsa('key_ops empty', key_ops => []),
-    rsa('key_ops no array', key_ops => 'verify'),
-    rsa('alg for encryption', alg => 'RSA-OAEP'),
-    rsa('alg of another type', alg => 'ES256'),
-    rsa('alg none', alg => 'none'),
-    rsa('alg symmetric', alg => 'HS256'),
-    rsa('alg no string', alg => 256),
-    rsa('kty in small letters', kty => 'rsa'),
-    rsa('kty missing', kty => undef),
-    rsa('kty unknown', kty => 'AKP'),
-    rsa('kty no string', kty => 1),
-    rsa('kid no string', kid => 7),
-    rsa('kid of 257 bytes', kid => 'k' x 257),
-    ['EC: secp256k1', jwk('secp256k1'), 'ES256', 'secp256k1'],
-    ec('crv missing', crv => undef),
-    ec('crv unknown', crv => 'P-192'),
-    ec('crv of another size', crv => 'P-384'),
-    ec('crv no string', crv => 256),
-    ec('x one byte short', x => b64u(substr $x, 1)),
-    ec('x one byte long', x => b64u("\0$x")),
-    ec('y one byte short', y => b64u(substr $y, 0, -1)),
-    ec('y one byte long', y => b64u("$y\0")),
-    ec('y missing', y => undef),
-    ec('a point that is not on the curve', y => b64u($x)),
-    ec('a point of zeros', x => b64u("\0" x 32), y => b64u("\0" x 32)),
-    ec('a coordinate above the prime', x => b64u("\xff" x 32)),
-    ec('a compressed point', x => b64u("\2$x"), y => ''),
-    ec('alg of another curve', alg => 'ES384'),
-    ec('alg of no curve', alg => 'ES521'),
-    ec('alg for key agreement', alg => 'ECDH-ES'),
-    ec('use enc', use => 'enc'),
-    okp('31 bytes', x => b64u(substr $ed, 1)),
-    okp('33 bytes', x => b64u("$ed\0")),
-    okp('no bytes', x => ''),
-    okp('x missing', x => undef),
-    okp('X25519', crv => 'X25519'),
-    okp('Ed448', crv => 'Ed448', x => b64u($ed . substr $ed, 0, 25)),
-    okp('the neutral point', x => b64u("\1" . "\0" x 31)),
-    okp('a point of order 4', x => b64u("\0" x 32)),
-    okp('a point that is not canonical', x => b64u("\xee" . "\xff" x 30
+    ['K7: 1024 bits (RSA)', jwk('rsa1024'), 'RS256', 'rsa1024'],
+    ['K7: 2040 bits (RSA)', jwk('rsa2040'), 'RS256', 'rsa2040'],
+    ['K7: the exponent 3 (RSA)', jwk('rsa-e3'), 'RS256', 'rsa-e3'],
+    rsa('K7: the exponent 1', e => integer(1)),
+    rsa('K7: the exponent 65535', e => integer(65535)),
+    rsa('K7: an even exponent', e => integer(65538)),
+    rsa('K7: an exponent above 2^32', e => integer('4294967299')),
+    rsa('K7: an exponent as long as the modulus', e => b64u($n)),
+    rsa('K7: the exponent 0', e => b64u("\0")),
+    rsa('K7: an even modulus', n => b64u(substr($n, 0, -1) . "\2")),
+    rsa('K7: 8200 bits', n => b64u("\xff" x 1025)),
+    rsa('K7: a modulus of ROCA', n => integer($roca)),
+    rsa('K7: a modulus of zeros', n => b64u("\0" x 256)),
+    rsa('K7: a zero byte before the modulus', n => b64u("\0$n")),
+    rsa('K7: a zero byte before the exponent', e => b64u("\0\1\0\1")),
+    rsa('K7: no modulus', n => undef),
+    rsa('K7: no exponent', e => undef),
+    rsa('K7: an empty modulus', n => ''),
+    rsa('K7: the modulus a number', n => 17),
+    rsa('K7: the exponent a number', e => 65537),
+    rsa('K7: the modulus padded', n => b64u($n) . '=='),
+    rsa('K7: the modulus in the other alphabet', n => b64u($n) . '+/'),
+    rsa('K7: the modulus A===', n => 'A==='),
+    rsa('K5: use enc', use => 'enc'),
+    rsa('K5: use in capitals', use => 'SIG'),
+    rsa('K5: use no string', use => ['sig']),
+    rsa('K5: key_ops without verify', key_ops => ['encrypt', 'wrapKey']),
+    rsa('K5: key_ops that only signs', key_ops => ['sign']),
+    rsa('K5: key_ops empty', key_ops => []),
+    rsa('K5: key_ops no array', key_ops => 'verify'),
+    rsa('K5: alg for encryption', alg => 'RSA-OAEP'),
+    rsa('K5: alg of another type', alg => 'ES256'),
+    rsa('K5: alg none', alg => 'none'),
+    rsa('K5: alg symmetric', alg => 'HS256'),
+    rsa('K5: alg no string', alg => 256),
+    rsa('K6: kty in small letters', kty => 'rsa'),
+    rsa('K6: kty missing', kty => undef),
+    rsa('K6: kty unknown', kty => 'AKP'),
+    rsa('K6: kty no string', kty => 1),
+    rsa('H8: kid no string', kid => 7),
+    rsa('H8: kid of 257 bytes', kid => 'k' x 257),
+    ['K6: secp256k1 (EC)', jwk('secp256k1'), 'ES256', 'secp256k1'],
+    ec('K6: crv missing', crv => undef),
+    ec('K6: crv unknown', crv => 'P-192'),
+    ec('K6: crv of another size', crv => 'P-384'),
+    ec('K6: crv no string', crv => 256),
+    ec('K8: x one byte short', x => b64u(substr $x, 1)),
+    ec('K8: x one byte long', x => b64u("\0$x")),
+    ec('K8: y one byte short', y => b64u(substr $y, 0, -1)),
+    ec('K8: y one byte long', y => b64u("$y\0")),
+    ec('K8: y missing', y => undef),
+    ec('K8: a point that is not on the curve', y => b64u($x)),
+    ec('K8: a point of zeros', x => b64u("\0" x 32), y => b64u("\0" x 32)),
+    ec('K8: a coordinate above the prime', x => b64u("\xff" x 32)),
+    ec('K8: a compressed point', x => b64u("\2$x"), y => ''),
+    ec('K5: alg of another curve', alg => 'ES384'),
+    ec('K5: alg of no curve', alg => 'ES521'),
+    ec('K5: alg for key agreement', alg => 'ECDH-ES'),
+    ec('K5: use enc', use => 'enc'),
+    okp('K8: 31 bytes', x => b64u(substr $ed, 1)),
+    okp('K8: 33 bytes', x => b64u("$ed\0")),
+    okp('K8: no bytes', x => ''),
+    okp('K8: x missing', x => undef),
+    okp('K6: X25519', crv => 'X25519'),
+    okp('K6: Ed448', crv => 'Ed448', x => b64u($ed . substr $ed, 0, 25)),
+    okp('K8: the neutral point', x => b64u("\1" . "\0" x 31)),
+    okp('K8: a point of order 4', x => b64u("\0" x 32)),
+    okp('K8: a point that is not canonical', x => b64u("\xee" . "\xff" x 30
                                                    . "\x7f")),
-    okp('alg of another type', alg => 'RS256'),
-    okp('alg of key agreement', alg => 'ECDH-ES'),
+    okp('K5: alg of another type', alg => 'RS256'),
+    okp('K5: alg of key agreement', alg => 'ECDH-ES'),
 );
 
 my @good = (
@@ -154,11 +154,11 @@ my @good = (
 
 # One JWK alg is one algorithm: another of the same family is no use of it.
 my @other = (
-    ['RS256 says the key, RS512 the token', jwk('rsa1', alg => 'RS256'),
+    ['K5: RS256 says the key, RS512 the token', jwk('rsa1', alg => 'RS256'),
      'RS512'],
-    ['RS256 says the key, PS256 the token', jwk('rsa1', alg => 'RS256'),
+    ['K5: RS256 says the key, PS256 the token', jwk('rsa1', alg => 'RS256'),
      'PS256'],
-    ['PS384 says the key, PS256 the token', jwk('rsa1', alg => 'PS384'),
+    ['K5: PS384 says the key, PS256 the token', jwk('rsa1', alg => 'PS384'),
      'PS256'],
 );
 
@@ -167,47 +167,47 @@ my @key = map { jwk('rsa1', kid => "k$_") } 1 .. 65;
 my $rsa = $json->encode(jwk('rsa1'));
 my $big = jwks(jwk('rsa1', pad => 'x' x 1000));
 my %set = (
-    'no JSON' => 'rsa1',
-    'an empty file' => '',
-    'a line of nothing' => "\n",
-    'an array' => "[$rsa]",
-    'a key alone' => $rsa,
-    'no keys' => '{}',
-    'keys an object' => "{\"keys\":{\"a\":$rsa}}",
-    'keys null' => '{"keys":null}',
-    'keys a string' => '{"keys":"rsa1"}',
-    'a key that is a string' => '{"keys":["rsa1"]}',
-    'keys twice' => "{\"keys\":[],\"keys\":[$rsa]}",
-    'a member twice' => '{"keys":[' . $rsa =~ s/\}\z/,"kty":"RSA"}/r . ']}',
-    'a member twice, once escaped' =>
+    'K1: no JSON' => 'rsa1',
+    'K1: an empty file' => '',
+    'K1: a line of nothing' => "\n",
+    'K1: an array' => "[$rsa]",
+    'K1: a key alone' => $rsa,
+    'K1: no keys' => '{}',
+    'K1: keys an object' => "{\"keys\":{\"a\":$rsa}}",
+    'K1: keys null' => '{"keys":null}',
+    'K1: keys a string' => '{"keys":"rsa1"}',
+    'K1: a key that is a string' => '{"keys":["rsa1"]}',
+    'K1: keys twice' => "{\"keys\":[],\"keys\":[$rsa]}",
+    'K1: a member twice' => '{"keys":[' . $rsa =~ s/\}\z/,"kty":"RSA"}/r . ']}',
+    'K1: a member twice, once escaped' =>
         '{"keys":[' . $rsa =~ s/\}\z/,"\\u006bty":"EC"}/r . ']}',
-    'bytes behind' => jwks(jwk('rsa1')) . 'x',
-    'a byte order mark' => "\xef\xbb\xbf" . jwks(jwk('rsa1')),
-    'cut' => substr(jwks(jwk('rsa1')), 0, -1),
-    'no UTF-8' => jwks(jwk('rsa1')) =~ s/rsa1/rsa\xff/r,
-    '9 levels' => jwks(jwk('rsa1', x => [[[[[[1]]]]]])),
-    'more than 256 KiB' => jwks(jwk('rsa1')) . ' ' x (256 * 1024),
-    '65 keys' => jwks(@key),
-    'a private RSA key' => private('rsa1'),
-    'a private EC key' => private('ec256'),
-    'a private OKP key' => private('ed25519'),
-    'a private key beside a good one' =>
+    'K1: bytes behind' => jwks(jwk('rsa1')) . 'x',
+    'K1: a byte order mark' => "\xef\xbb\xbf" . jwks(jwk('rsa1')),
+    'K1: cut' => substr(jwks(jwk('rsa1')), 0, -1),
+    'K1: no UTF-8' => jwks(jwk('rsa1')) =~ s/rsa1/rsa\xff/r,
+    'K1: 9 levels' => jwks(jwk('rsa1', x => [[[[[[1]]]]]])),
+    'K1: more than 256 KiB' => jwks(jwk('rsa1')) . ' ' x (256 * 1024),
+    'K1: 65 keys' => jwks(@key),
+    'K4: a private RSA key' => private('rsa1'),
+    'K4: a private EC key' => private('ec256'),
+    'K4: a private OKP key' => private('ed25519'),
+    'K4: a private key beside a good one' =>
         jwks(jwk('ec256'), jwk('rsa1', d => 'AQAB')),
-    (map { +"an RSA key with $_" => jwks(jwk('rsa1', $_ => 'AQAB')) }
+    (map { +"K4: an RSA key with $_" => jwks(jwk('rsa1', $_ => 'AQAB')) }
         qw(d p q dp dq qi)),
-    'a symmetric key' => jwks({ kty => 'oct', kid => 's', k => b64u('x') }),
-    'a symmetric key beside a good one' =>
+    'K3: a symmetric key' => jwks({ kty => 'oct', kid => 's', k => b64u('x') }),
+    'K3: a symmetric key beside a good one' =>
         jwks(jwk('rsa1'), { kty => 'oct', kid => 's',
                             k => b64u('x' x 32) }),
-    'a symmetric key for encryption' =>
+    'K3: a symmetric key for encryption' =>
         jwks(jwk('rsa1'), { kty => 'oct', kid => 's', use => 'enc',
                             k => b64u('x' x 32) }),
-    'k in an RSA key' => jwks(jwk('rsa1', k => 'AQAB')),
-    'two RSA keys under one kid' =>
+    'K3: k in an RSA key' => jwks(jwk('rsa1', k => 'AQAB')),
+    'K2: two RSA keys under one kid' =>
         jwks(jwk('rsa1', kid => 'k'), jwk('rsa2', kid => 'k')),
-    'two EC keys under one kid' =>
+    'K2: two EC keys under one kid' =>
         jwks(jwk('ec256', kid => 'k'), jwk('ec256b', kid => 'k')),
-    'the same key twice' => jwks(jwk('rsa1'), jwk('rsa1')),
+    'K2: the same key twice' => jwks(jwk('rsa1'), jwk('rsa1')),
 );
 
 my %whole = (

@@ -140,10 +140,10 @@ is said($nginx, from($idp->{url}, kid => undef)), '200 ok', 'or no name';
 is said($nginx, tamper($good, 2, sub { $_[0] ^ "\1" })),
     '401 token_signature', 'a signature is a signature';
 is said($nginx, token()), '401 token_issuer', 'another issuer is none';
-is $idp->count('/jwks'), 2, 'asked at the start and for the unknown key';
+is $idp->count('/jwks'), 2, 'K10: asked at the start and for the unknown key';
 is said($nginx, from($idp->{url}, kid => "x$_")), '401 token_key_unknown',
     'an unknown key more' for 1 .. 10;
-is $idp->count('/jwks'), 2, 'is no reason to ask again so soon';
+is $idp->count('/jwks'), 2, 'K10: is no reason to ask again so soon';
 like $nginx->log, qr/\[notice\].*[ ]proxy_user:[ ]the[ ]keys[ ]of[ ]issuer[ ]
     "idp"[ ]are[ ]fetched[ ]from[ ]"\S+openid-configuration":[ ]2,[ ]new/x,
     'the log says so';
@@ -186,36 +186,36 @@ my $named = sub {
     return $document->(body => qq({"issuer":"$issuer","jwks_uri":"$uri"}));
 };
 
-for (['status 500', $keys->(status => 500, body => $set),
+for (['K1: status 500', $keys->(status => 500, body => $set),
       'it answers with status 500'],
-     ['status 404', $keys->(status => 404), 'it answers with status 404'],
-     ['status 204', $keys->(status => 204), 'it answers with status 204'],
-     ['no JSON', $keys->(body => '<html>'), 'the key set is not a JSON'],
-     ['nothing', $keys->(body => ''), 'the key set is not a JSON'],
-     ['no set', $keys->(body => '{"keys":{}}'), 'the key set is not a JSON'],
-     ['a private key', $keys->(body => read_secret()),
+     ['K1: status 404', $keys->(status => 404), 'it answers with status 404'],
+     ['K1: status 204', $keys->(status => 204), 'it answers with status 204'],
+     ['K1: no JSON', $keys->(body => '<html>'), 'the key set is not a JSON'],
+     ['K1: nothing', $keys->(body => ''), 'the key set is not a JSON'],
+     ['K1: no set', $keys->(body => '{"keys":{}}'), 'the key set is not a JSON'],
+     ['K4: a private key', $keys->(body => read_secret()),
       'the key set has a private or symmetric key'],
      ['a closed connection', $keys->(mode => 'close'), 'Server returned not'],
      ['half of it', $keys->(mode => 'cut', body => $set), 'Transferred a part'],
      ['garbage', $keys->(mode => 'raw', bytes => "\0\1\2\n\n"), ''],
-     ['no end', $keys->(mode => 'endless', body => ' ' x 8192),
+     ['K1: no end', $keys->(mode => 'endless', body => ' ' x 8192),
       'its answer is too large'],
-     ['too large', $keys->(body => $set . ' ' x ($large + 1 - length $set)),
+     ['K1: too large', $keys->(body => $set . ' ' x ($large + 1 - length $set)),
       'its answer is too large'],
      ['too long a header', $keys->(body => $set, headers => {
          map { ("X-$_" => 'x' x 8000) } 1 .. 9 }), 'its header is too large'],
-     ['gzip', $keys->(body => $set, headers =>
+     ['K1: gzip', $keys->(body => $set, headers =>
          { 'Content-Encoding' => 'gzip' }), 'its answer is encoded'],
-     ['a redirect elsewhere', $keys->(status => 302, headers =>
+     ['K1: a redirect elsewhere', $keys->(status => 302, headers =>
          { Location => 'http://127.0.0.1:1/jwks' }),
       'it redirects to another origin'],
-     ['a redirect to another name', $keys->(status => 302, headers =>
+     ['K1: a redirect to another name', $keys->(status => 302, headers =>
          { Location => "http://localhost:$idp->{port}/jwks" }),
       'it redirects to another origin'],
-     ['a redirect to a file', $keys->(status => 302, headers =>
+     ['K1: a redirect to a file', $keys->(status => 302, headers =>
          { Location => 'file:///etc/passwd' }),
       'it redirects to another origin'],
-     ['a redirect in a ring', $keys->(status => 302, headers =>
+     ['K1: a redirect in a ring', $keys->(status => 302, headers =>
          { Location => '/jwks' }), 'it redirects too often'],
      ['a slow one', $keys->(mode => 'drip', body => $set),
       'it has not answered in time'],
@@ -314,8 +314,8 @@ is scalar(() = $nginx->log =~ /cannot be fetched/g), 1,
 # A failed refresh keeps what there is.
 $idp->on('/jwks', status => 500);
 is said($nginx, $other), '503 issuer_unavailable',
-    'an unknown key, and nobody to ask: nobody knows';
-is said($nginx, $good), '200 ok', 'a known one stays' for 1 .. 4;
+    'K11: an unknown key, and nobody to ask: nobody knows';
+is said($nginx, $good), '200 ok', 'K11: a known one stays' for 1 .. 4;
 is said($nginx, from($idp->{url}, sub => "u$_")), '200 ok',
     'for new tokens too' for 1 .. 4;
 ok $nginx->wait_log(qr/cannot be fetched.* 500: the last good ones stay/),

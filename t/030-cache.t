@@ -289,7 +289,7 @@ subtest 'a change of the user is seen in the cache' => sub {
 
 # A reload changes what a token is checked against. What the old settings
 # have accepted must meet the new ones.
-subtest 'a token does not outlive the settings that accepted it' => sub {
+subtest 'L12: a token does not outlive the settings that accepted it' => sub {
     my %conf = (
         audience => 'api',
         keys => write_file('changing.json', jwks(jwk('rsa1'), jwk('ec256'))),

@@ -193,7 +193,7 @@ subtest 'what a first token says of its user' => sub {
 };
 
 
-subtest 'where users must be known' => sub {
+subtest 'L11: where users must be known' => sub {
     flush();
     my $nginx = store_nginx(http => $KNOWN, workers => 2);
     warm($nginx);
@@ -393,7 +393,7 @@ subtest 'a log, an index or a meta record of the wrong kind' => sub {
 };
 
 
-subtest 'the state of a user' => sub {
+subtest 'L11: the state of a user' => sub {
     flush();
     my $nginx = store_nginx(http => issuer(''));
     warm($nginx);

@@ -134,7 +134,7 @@ subtest 'somebody listens who never answers' => sub {
 };
 
 
-subtest 'Redis goes away and comes back' => sub {
+subtest 'L11: Redis goes away and comes back' => sub {
     my $redis = redis_start();
     my $nginx = store_nginx(redis => 'stale=5s', http => $BOTH);
     my $start = int time;

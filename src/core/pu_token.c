@@ -247,6 +247,7 @@ pu_claims_date(const json_t *claims, const char *name, int64_t *seconds)
 static pu_reason_t
 pu_claims_times(pu_token_t *token, int64_t now)
 {
+    pu_reason_t     reason;
     pu_verified_t  *verified;
 
     verified = &token->verified;
@@ -258,7 +259,16 @@ pu_claims_times(pu_token_t *token, int64_t now)
         return PU_TOKEN_CLAIMS;
     }
 
-    return pu_token_times(verified, token->issuer, now);
+    reason = pu_token_times(verified, token->issuer, now);
+
+    if (reason != PU_OK) {
+        return reason;
+    }
+
+    /* the leeway must not open a time that ends before it begins */
+
+    return verified->nbf == PU_TIME_NONE || verified->exp > verified->nbf
+           ? PU_OK : PU_TOKEN_CLAIMS;
 }
 
 

@@ -109,8 +109,8 @@ the_certificate_is_the_one_that_is_named(void)
 
 static const unit_test_t  tests[] = {
     UNIT(a_token_is_bound_to_what_we_can_ask_for),
-    UNIT(any_other_binding_is_refused),
-    UNIT(the_certificate_is_the_one_that_is_named)
+    UNIT_FOR("B2", any_other_binding_is_refused),
+    UNIT_FOR("B1", the_certificate_is_the_one_that_is_named)
 };
 
 UNIT_MAIN(tests)

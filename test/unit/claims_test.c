@@ -274,6 +274,22 @@ nbf_and_iat_are_not_in_the_future(void)
 }
 
 
+/* Each of them is right with the leeway; both together are not. */
+static void
+exp_is_after_nbf(void)
+{
+    GIVES(NULL, START AUD ",\"exp\":1700000010,\"nbf\":1700000009}", PU_OK);
+    GIVES(NULL, START AUD ",\"exp\":1700000010,\"nbf\":1700000010}",
+          PU_TOKEN_CLAIMS);
+    GIVES(NULL, START AUD ",\"exp\":1699999990,\"nbf\":1700000010}",
+          PU_TOKEN_CLAIMS);
+    GIVES(NULL, START AUD ",\"exp\":1699999000,\"nbf\":1700000010}",
+          PU_TOKEN_EXPIRED);
+    GIVES(NULL, START AUD ",\"exp\":1700000010,\"nbf\":1700009000}",
+          PU_TOKEN_NOT_YET_VALID);
+}
+
+
 static void
 a_token_older_than_max_age_is_too_old(void)
 {
@@ -338,6 +354,20 @@ the_subject_is_found_by_its_path(void)
           PU_TOKEN_CLAIMS);
     GIVES("subject ext 0", START AUD EXP ",\"ext\":[\"u\"]}",
           PU_TOKEN_CLAIMS);
+}
+
+
+/* A revocation looks for the token's own name: it has one, or none. */
+static void
+the_name_of_a_token_is_a_text_or_a_number(void)
+{
+    GIVES(NULL, START AUD EXP ",\"jti\":\"a\"}", PU_OK);
+    GIVES(NULL, START AUD EXP ",\"jti\":7}", PU_OK);
+    GIVES(NULL, START AUD EXP ",\"jti\":[\"a\"]}", PU_TOKEN_CLAIMS);
+    GIVES(NULL, START AUD EXP ",\"jti\":{\"a\":1}}", PU_TOKEN_CLAIMS);
+    GIVES(NULL, START AUD EXP ",\"jti\":null}", PU_TOKEN_CLAIMS);
+    GIVES(NULL, START AUD EXP ",\"jti\":true}", PU_TOKEN_CLAIMS);
+    GIVES(NULL, START AUD EXP ",\"jti\":\"a\\u0000b\"}", PU_TOKEN_CLAIMS);
 }
 
 
@@ -424,6 +454,30 @@ all_claim_rules_must_hold(void)
 }
 
 
+/* No age of what is cached is counted: a clock that was set wakes nothing. */
+static void
+what_is_known_is_judged_by_the_time_of_each_use(void)
+{
+    pu_issuer_t    issuer;
+    pu_verified_t  verified;
+
+    memset(&issuer, 0, sizeof(issuer));
+    memset(&verified, 0, sizeof(verified));
+    issuer.leeway = 30;
+    verified.nbf = MINT_NOW - 100;
+    verified.iat = MINT_NOW - 100;
+    verified.exp = MINT_NOW + 100;
+
+    CHECK_INT(pu_token_times(&verified, &issuer, MINT_NOW), PU_OK);
+    CHECK_INT(pu_token_times(&verified, &issuer, MINT_NOW + 130),
+              PU_TOKEN_EXPIRED);
+    CHECK_INT(pu_token_times(&verified, &issuer, MINT_NOW + 129), PU_OK);
+    CHECK_INT(pu_token_times(&verified, &issuer, MINT_NOW - 131),
+              PU_TOKEN_NOT_YET_VALID);
+    CHECK_INT(pu_token_times(&verified, &issuer, 0), PU_TOKEN_NOT_YET_VALID);
+}
+
+
 /* Dates at both ends of what a cached token may hold. */
 static void
 no_time_overflows(void)
@@ -465,22 +519,25 @@ no_time_overflows(void)
 
 
 static const unit_test_t  tests[] = {
-    UNIT(iss_is_equal_byte_for_byte),
-    UNIT(aud_has_one_of_ours),
-    UNIT(aud_has_at_most_32_values),
-    UNIT(the_audience_may_be_elsewhere),
-    UNIT(exp_is_required_and_a_number),
-    UNIT(exp_plus_leeway_is_the_end),
-    UNIT(nbf_and_iat_are_numbers_if_they_are_there),
-    UNIT(nbf_and_iat_are_not_in_the_future),
-    UNIT(a_token_older_than_max_age_is_too_old),
-    UNIT(the_subject_is_a_short_text),
-    UNIT(the_subject_is_found_by_its_path),
-    UNIT(an_id_token_is_no_access_token),
-    UNIT(a_security_event_is_no_access_token),
-    UNIT(a_bound_token_is_refused_without_its_proof),
+    UNIT_FOR("L2", iss_is_equal_byte_for_byte),
+    UNIT_FOR("L3", aud_has_one_of_ours),
+    UNIT_FOR("L3", aud_has_at_most_32_values),
+    UNIT_FOR("L3", the_audience_may_be_elsewhere),
+    UNIT_FOR("L4", exp_is_required_and_a_number),
+    UNIT_FOR("L4", exp_plus_leeway_is_the_end),
+    UNIT_FOR("L5, L6", nbf_and_iat_are_numbers_if_they_are_there),
+    UNIT_FOR("L5, L6", nbf_and_iat_are_not_in_the_future),
+    UNIT_FOR("L7", exp_is_after_nbf),
+    UNIT_FOR("L6", a_token_older_than_max_age_is_too_old),
+    UNIT_FOR("L8", the_subject_is_a_short_text),
+    UNIT_FOR("L10", the_subject_is_found_by_its_path),
+    UNIT_FOR("L8", the_name_of_a_token_is_a_text_or_a_number),
+    UNIT_FOR("L9", an_id_token_is_no_access_token),
+    UNIT_FOR("L9", a_security_event_is_no_access_token),
+    UNIT_FOR("B2", a_bound_token_is_refused_without_its_proof),
     UNIT(a_claim_rule_compares_strings_and_what_was_written),
     UNIT(all_claim_rules_must_hold),
+    UNIT_FOR("L13", what_is_known_is_judged_by_the_time_of_each_use),
     UNIT(no_time_overflows)
 };
 

@@ -142,6 +142,20 @@ claims_give(const scene_t *scene, const char *claims)
 }
 
 
+static char *
+long_proof(const scene_t *scene, const char *payload)
+{
+    char  header[2048], *own, *text;
+
+    own = json_dumps(scene->jwk, 0);
+    snprintf(header, sizeof(header), "{" HEAD ",\"jwk\":%s}", own);
+    text = mint_token(scene->pkey, PU_ES256, header, payload);
+    free(own);
+
+    return text;
+}
+
+
 static pu_dpop_t
 header_gives(const scene_t *scene, const char *head, const char *jwk)
 {
@@ -283,6 +297,41 @@ every_claim_is_asked_for(void)
 }
 
 
+/* What has to be remembered, and what has to be read, is bounded. */
+static void
+a_name_and_a_proof_are_short(void)
+{
+    char     *text, name[300], claims[1024], payload[6400];
+    size_t    n;
+    scene_t   scene;
+
+    scene_open(&scene);
+
+    for (n = 255; n <= 256; n++) {
+        memset(name, 'j', n);
+        name[n] = '\0';
+        snprintf(claims, sizeof(claims), "\"jti\":\"%s\",\"htm\":\"GET\","
+                 HTU "\"iat\":1700000000,", name);
+        CHECK_INT(claims_give(&scene, claims),
+                  (n == 255) ? PU_DPOP_OK : PU_DPOP_INVALID);
+    }
+
+    /* the payload of a proof may be long, its text not */
+
+    for (n = 5000; n <= 6000; n += 1000) {
+        memset(payload, ' ', n);
+        snprintf(payload + n, 400, "{" CLAIMS "\"ath\":\"%s\"}", scene.ath);
+        text = long_proof(&scene, payload);
+        CHECK_INT(strlen(text) <= PU_DPOP_LEN_MAX, n == 5000);
+        CHECK_INT(check(&scene, text, NULL),
+                  (n == 5000) ? PU_DPOP_OK : PU_DPOP_INVALID);
+        free(text);
+    }
+
+    scene_close(&scene);
+}
+
+
 static void
 every_part_of_the_header_is_asked_for(void)
 {
@@ -375,6 +424,7 @@ urls_that_are_the_same(void)
         { "https://evil/api.example/a", "/a", 0 },
         { "https://api.example\\a", "/a", 0 },
         { "http://api.example/a", "/a", 0 },
+        { "httpx://api.example/a", "/a", 0 },
         { "https:/api.example/a", "/a", 0 },
         { "//api.example/a", "/a", 0 },
         { "/a", "/a", 0 },
@@ -431,10 +481,11 @@ urls_that_are_the_same(void)
 
 static const unit_test_t  tests[] = {
     UNIT(the_published_proofs),
-    UNIT(a_proof_is_known_by_key_and_name),
-    UNIT(every_claim_is_asked_for),
-    UNIT(every_part_of_the_header_is_asked_for),
-    UNIT(urls_that_are_the_same)
+    UNIT_FOR("B11", a_proof_is_known_by_key_and_name),
+    UNIT_FOR("B6, B7, B8, B9, B10", every_claim_is_asked_for),
+    UNIT_FOR("B4, B6", a_name_and_a_proof_are_short),
+    UNIT_FOR("B4, B5", every_part_of_the_header_is_asked_for),
+    UNIT_FOR("B8", urls_that_are_the_same)
 };
 
 UNIT_MAIN(tests)

@@ -546,13 +546,13 @@ a_token_in_a_jwe_is_verified_in_full(void)
 
 static const unit_test_t  tests[] = {
     UNIT(every_published_example_is_what_we_say_of_it),
-    UNIT(no_base64url_ends_the_process),
-    UNIT(every_length_is_exact),
-    UNIT(the_header_asks_for_what_is_allowed),
-    UNIT(the_other_key_is_public_and_on_our_curve),
+    UNIT_FOR("C8, J4", no_base64url_ends_the_process),
+    UNIT_FOR("J5", every_length_is_exact),
+    UNIT_FOR("H10, J1, J2, J3, J7", the_header_asks_for_what_is_allowed),
+    UNIT_FOR("J6", the_other_key_is_public_and_on_our_curve),
     UNIT(keys_that_are_refused),
     UNIT(a_kid_chooses_among_keys),
-    UNIT(a_token_in_a_jwe_is_verified_in_full)
+    UNIT_FOR("H11, J9", a_token_in_a_jwe_is_verified_in_full)
 };
 
 UNIT_MAIN(tests)

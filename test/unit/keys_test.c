@@ -458,11 +458,11 @@ a_key_file_names_itself_when_it_fails(void)
 
 static const unit_test_t  tests[] = {
     UNIT(thumbprint_is_that_of_rfc_7638_section_3_1),
-    UNIT(a_set_is_an_object_with_an_array_of_keys),
-    UNIT(a_set_stops_at_256_kib_and_64_keys),
-    UNIT(a_set_with_a_private_member_is_refused_whole),
-    UNIT(a_symmetric_key_never_comes_from_a_set),
-    UNIT(two_signing_keys_of_a_type_under_one_kid_are_refused),
+    UNIT_FOR("K1", a_set_is_an_object_with_an_array_of_keys),
+    UNIT_FOR("K1", a_set_stops_at_256_kib_and_64_keys),
+    UNIT_FOR("K4", a_set_with_a_private_member_is_refused_whole),
+    UNIT_FOR("K3", a_symmetric_key_never_comes_from_a_set),
+    UNIT_FOR("K2", two_signing_keys_of_a_type_under_one_kid_are_refused),
     UNIT(a_kid_finds_its_key_and_only_that),
     UNIT(a_mark_finds_its_key),
     UNIT(a_mark_is_of_kid_and_algorithms_too),

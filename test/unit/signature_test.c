@@ -509,13 +509,13 @@ static const unit_test_t  tests[] = {
     UNIT(rfc_8037_a4_eddsa),
     UNIT(every_algorithm_verifies_its_own_signature_only),
     UNIT(a_signature_of_another_key_does_not_hold),
-    UNIT(a_signature_has_the_exact_length),
-    UNIT(an_ecdsa_signature_is_not_der),
+    UNIT_FOR("S1", a_signature_has_the_exact_length),
+    UNIT_FOR("S1", an_ecdsa_signature_is_not_der),
     UNIT(r_and_s_are_from_1_to_n_minus_1),
-    UNIT(s_plus_n_is_not_s),
-    UNIT(a_high_s_is_accepted),
+    UNIT_FOR("S2", s_plus_n_is_not_s),
+    UNIT_FOR("S2", a_high_s_is_accepted),
     UNIT(an_ed25519_s_plus_l_is_refused),
-    UNIT(pss_has_the_salt_and_the_mask_of_its_hash),
+    UNIT_FOR("S3", pss_has_the_salt_and_the_mask_of_its_hash),
     UNIT(an_rsa_signature_is_below_the_modulus),
     UNIT(algorithm_names_are_exact)
 };

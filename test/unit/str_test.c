@@ -166,6 +166,13 @@ base64url_refuses_a_length_of_one_modulo_four(void)
     CHECK_INT(decode("A", out), -1);
     CHECK_INT(decode("AAAAA", out), -1);
     CHECK_INT(decode("A===", out), -1);
+
+    /* whatever comes behind it */
+
+    CHECK_INT(pu_base64url_decode(out, (pu_str_t) { 1, (const uint8_t *)
+                                                    "AAAA" }), -1);
+    CHECK_INT(pu_base64url_decode(out, (pu_str_t) { 5, (const uint8_t *)
+                                                    "AAAAAAAA" }), -1);
 }
 
 
@@ -301,9 +308,9 @@ static const unit_test_t  tests[] = {
     UNIT(buffer_drops_what_does_not_fit),
     UNIT(buffer_writes_numbers),
     UNIT(base64url_of_rfc_4648_section_10),
-    UNIT(base64url_refuses_every_byte_outside_its_alphabet),
-    UNIT(base64url_refuses_a_length_of_one_modulo_four),
-    UNIT(base64url_refuses_stray_bits_and_padding),
+    UNIT_FOR("C8", base64url_refuses_every_byte_outside_its_alphabet),
+    UNIT_FOR("C10", base64url_refuses_a_length_of_one_modulo_four),
+    UNIT_FOR("C10", base64url_refuses_stray_bits_and_padding),
     UNIT(sha256_is_over_the_parts_in_order),
     UNIT(integers_are_whole_and_in_range),
     UNIT(times_are_as_nginx_reads_them),

@@ -115,6 +115,9 @@ unit_run(const char *file, const unit_test_t *tests, size_t n)
 
 #define UNIT(function)  { #function, function }
 
+/* of what docs/refusals.md has under these numbers */
+#define UNIT_FOR(numbers, function)  { numbers ": " #function, function }
+
 #define UNIT_MAIN(tests)                                                      \
     int                                                                       \
     main(void)                                                                \
