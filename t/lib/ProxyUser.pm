@@ -102,13 +102,16 @@ my $owner = $$;
 my ($tmp, $reports, %known);
 
 # A sanitizer may have its say at nginx's end, after the last look at the
-# error log. Its reports go where the environment says, else to us. Test::Nginx
+# error log. Its reports go where the environment says, else to us; under the
+# test's name, since others that run at the same time have theirs. Test::Nginx
 # puts a block's number behind log_path, which must be the last for that.
 sub sanitizer {
+    my ($name) = @_;
+
     my @option = split /[:,\s]+/, $ENV{ASAN_OPTIONS} // '';
     my ($path) = map { /^log_path=(.*)/ } @option;
 
-    $reports = $path // "$tmp/sanitizer";
+    $reports = defined $path ? "$path.$name" : "$tmp/sanitizer";
     %known = map { $_ => 1 } glob "$reports*";
     $ENV{ASAN_OPTIONS} = join ',', grep({ !/^log_path=/ } @option),
                                    "log_path=$reports";
@@ -127,7 +130,7 @@ BEGIN {
     $tmp = File::Temp->newdir('proxy-user-XXXXXX', TMPDIR => 1);
     $ProxyUser::Nginx::tmp = "$tmp";
 
-    sanitizer() if $module eq '';
+    sanitizer($name) if $module eq '';
 
     $ENV{TEST_NGINX_PORT} ||= free_port();
     $ENV{TEST_NGINX_SLEEP} ||= 0.004;
