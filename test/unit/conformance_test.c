@@ -1,6 +1,6 @@
 /*
  * Published examples: every compact JWS of RFC 7515, 7520 and 8037, and what
- * those documents have that we refuse; RFC 7517's key set; RFC 8037's keys.
+ * those documents have that we refuse; RFC 7517's key sets; RFC 8037's keys.
  *
  * The tokens are in t/data/vectors.json, each with its source.  Run from the
  * root of the repository.
@@ -25,6 +25,32 @@ static const char  rfc_7517_a1[] =
     "WhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8a"
     "wapJzKnqDKgw\",\"e\":\"AQAB\",\"alg\":\"RS256\",\"kid\":\"2011-04-29\"}]"
     "}";
+
+/* RFC 7517 appendix A.2 (its first key), A.3, and B (the start of its x5c) */
+
+static const char  rfc_7517_a2[] =
+    "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\","
+    "\"x\":\"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4\","
+    "\"y\":\"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM\","
+    "\"d\":\"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE\","
+    "\"use\":\"enc\",\"kid\":\"1\"}]}";
+
+static const char  rfc_7517_a3[] =
+    "{\"keys\":[{\"kty\":\"oct\",\"alg\":\"A128KW\","
+    "\"k\":\"GawgguFyGrWKav7AX4VKUg\"},"
+    "{\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS"
+    "0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow\","
+    "\"kid\":\"HMAC key used in JWS spec Appendix A.1 example\"}]}";
+
+static const char  rfc_7517_b[] =
+    "{\"keys\":[{\"kty\":\"RSA\",\"use\":\"sig\",\"kid\":\"1b94c\",\"n\""
+    ":\"vrjOfz9Ccdgx"
+    "5nQudyhdoR17V-IubWMeOZCwX_jj0hgAsz2J_pqYW08PLbK_PdiVGKPrqzmDIsLI7sA25VE"
+    "nHU1uCLNwBuUiCO11_-7dYbsr4iJmG0Qu2j8DsVyT1azpJC_NG84Ty5KKthuCaPod7iI7w0"
+    "LK9orSMhBEwwZDCxTWq4aYWAchc8t-emd9qOvWtVMDC2BXksRngh6X5bUYLy6AyHKvj-nUy"
+    "1wgzjYQDwHMTplCoLtU-o-8SNnZ1tmRoGE9uJkBLdh5gFENabWnU5m1ZqZPdwS-qo-meMvV"
+    "fJb6jJVWRpl2SUtCnYG2C32qvbWbjZ_jBPD5eunqsIo1vQ\","
+    "\"e\":\"AQAB\",\"x5c\":[\"MIIDQjCCAiqgAwIBAgIGATz\"]}]}";
 
 /* RFC 8037 appendix A.1 (the private key) and A.2 (the public one) */
 
@@ -159,6 +185,25 @@ rfc_7517_a1_has_one_key_that_signs(void)
 
 
 static void
+rfc_7517_a2_and_a3_are_secret_and_b_is_not(void)
+{
+    char        err[PU_ERROR_SIZE];
+    pu_keys_t  *keys;
+
+    CHECK(pu_keys_jwks(pu_str(rfc_7517_a2), NULL, NULL, err) == NULL);
+    CHECK_SAYS(err, "private or symmetric");
+    CHECK(pu_keys_jwks(pu_str(rfc_7517_a3), NULL, NULL, err) == NULL);
+    CHECK_SAYS(err, "private or symmetric");
+
+    keys = pu_keys_jwks(pu_str(rfc_7517_b), NULL, NULL, err);
+    CHECK(keys != NULL && keys->n == 1);
+    CHECK_STR(keys->keys[0].kid, "1b94c");
+    CHECK(pu_keys_next(keys, PU_PS512, PU_STR("1b94c"), NULL) != NULL);
+    pu_keys_free(keys);
+}
+
+
+static void
 rfc_8037_a1_is_private_and_a2_is_not(void)
 {
     char        err[PU_ERROR_SIZE];
@@ -192,6 +237,7 @@ rfc_8037_a3_thumbprint(void)
 static const unit_test_t  tests[] = {
     UNIT(every_published_token_is_what_its_source_says),
     UNIT(rfc_7517_a1_has_one_key_that_signs),
+    UNIT(rfc_7517_a2_and_a3_are_secret_and_b_is_not),
     UNIT(rfc_8037_a1_is_private_and_a2_is_not),
     UNIT(rfc_8037_a3_thumbprint)
 };
