@@ -270,7 +270,11 @@ sub step {
     return 0 unless $size;
 
     my $bytes = substr $peer->{in}, 0, $size, '';
-    print { $self->{log} } $json->encode(\@word), "\n";
+
+    # The script is long: to write it down takes more time than it has.
+    my @short = map { length $_ > 5000 ? substr($_, 0, 100) . '...' : $_ }
+        @word;
+    print { $self->{log} } $json->encode(\@short), "\n";
     my $fault = $self->fault($word[0]);
 
     if ($fault->{mode} eq 'silence') {
