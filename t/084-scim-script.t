@@ -308,6 +308,14 @@ subtest 'the deleted are out of the index of the living' => sub {
     is($page->[1], 1, 'one');
     is($page->[3], $B, 'who is not deleted');
     is(script('scim_user', 'id', $A)->[0], 'none', 'not to be found');
+
+    for my $state ('ACTIVE', '', 'x' x 90000) {
+        redis('HSET', "{pu}:user:$B", 'state', $state);
+        is(script('scim_user', 'id', $B)->[0], 'unreadable',
+           'who is in no state is no stranger');
+        is(@{ script('scim_users', 0, 10) }, 3, 'and in no list');
+    }
+    redis('HSET', "{pu}:user:$B", 'state', 'active');
     cmp_ok(redis('ZSCORE', '{pu}:users', $A), '<', 0, 'but remembered');
     is_deeply(members($G), [$B], 'no member any more');
     is(group($G, 'version'), 2, 'which is another version of the group');

@@ -243,6 +243,62 @@ subtest 'Redis is away' => sub {
 };
 
 
+# Off is off, whatever the record has become. Some of it is put right by that;
+# if not, the answer is no 2xx, and the user is off all the same.
+subtest 'a record that cannot be read' => sub {
+    ok(!$nginx->trouble, 'no trouble so far');
+    $nginx = scim_nginx(redis => 'timeout=2s', workers => 2);
+    my $n = 0;
+
+    for my $case (['version', 'x', 1], ['state', 'ACTIVE', 1],
+                  ['state', '', 1], ['epoch', 'yesterday', 0],
+                  ['extra', 'x' x 90000, 0])
+    {
+        my ($field, $value, $mends) = @$case;
+
+        for my $way ('PATCH', 'Entra ID', 'PUT', 'If-Match', 'DELETE') {
+            my $name = 'broken-' . ++$n;
+            my $what = "$field $way";
+            my $id = make_user($name);
+            my @off = { op => 'Replace', value => { active => 'False' } };
+            redis('HSET', "{pu}:user:$id", $field, $value);
+
+            for my $not ([replace => 'title', 'x'],
+                         [replace => 'active', $true],
+                         [remove => 'active'])
+            {
+                my $r = patch("/Users/$id", $not);
+                cmp_ok($r->{status}, '>=', 400, "$what: @$not[0, 1]: refused");
+            }
+            is(field($id, $field), $value, "$what: as it was");
+
+            my $r = $way eq 'DELETE' ? scim('DELETE', "/Users/$id")
+                : $way eq 'PUT' ? scim('PUT', "/Users/$id",
+                    { userName => $name, active => $false })
+                : $way eq 'PATCH' ? patch("/Users/$id",
+                    [replace => 'title', 'y'], [replace => 'active', $false])
+                : scim('PATCH', "/Users/$id", { Operations => \@off },
+                       $way eq 'If-Match' ? ('If-Match' => '*') : ());
+
+            is(field($id, 'state'),
+               $way eq 'DELETE' ? 'deleted' : 'suspended', "$what: is off");
+            is($r->{status}, $way eq 'DELETE' ? 204 : $mends ? 200 : 503,
+               "$what: answer");
+            like($r->{json}{detail}, qr/the user is suspended, but/,
+                 "$what: which says so") if $r->{status} == 503;
+            is(field($id, 'suspended_by'), 'scim', "$what: by whom")
+                if $way ne 'DELETE';
+        }
+    }
+
+    my $id = make_user('not-a-hash');
+    redis('DEL', "{pu}:user:$id");
+    redis('SET', "{pu}:user:$id", 'x');
+    is(patch("/Users/$id", [replace => 'active', $false])->{status}, 503,
+       'what is no record cannot be suspended, and nobody says it was');
+};
+
+
 subtest 'a suspension is in force everywhere' => sub {
     local $ENV{TEST_NGINX_BACKEND_PORT} = ProxyUser::Redis::free_port();
     my $other = start_nginx(http => store_http(), server => store_server(),

@@ -374,18 +374,17 @@ pu_command_members(pu_args_t *args, const char *sha, pu_str_t prefix,
 pu_read_t
 pu_reply_user(const redisReply *reply, pu_directory_user_t *user)
 {
+    int        ok;
     pu_str_t   id;
     pu_read_t  rc;
 
+    memset(user, 0, sizeof(pu_directory_user_t));
+
     rc = pu_reply_read(reply);
+    ok = pu_reply_str(pu_reply_at(reply, 1), &id)
+         && pu_user_fields(id, pu_reply_at(reply, 2), user);
 
-    if (rc != PU_READ_FOUND) {
-        return rc;
-    }
-
-    return pu_reply_str(pu_reply_at(reply, 1), &id)
-           && pu_user_fields(id, pu_reply_at(reply, 2), user)
-           ? PU_READ_FOUND : PU_READ_ERROR;
+    return (rc == PU_READ_FOUND && !ok) ? PU_READ_ERROR : rc;
 }
 
 
@@ -505,9 +504,10 @@ pu_user_fields(pu_str_t id, const redisReply *fields,
 {
     pu_str_t  f[PU_SCIM_USER_FIELDS];
 
+    memset(user, 0, sizeof(pu_directory_user_t));
+
     if (!pu_user_id_ok(id)
-        || !pu_reply_fields(fields, f, PU_SCIM_USER_FIELDS)
-        || f[5].data == NULL || !pu_seconds(f[5], &user->version))
+        || !pu_reply_fields(fields, f, PU_SCIM_USER_FIELDS))
     {
         return 0;
     }
@@ -524,7 +524,7 @@ pu_user_fields(pu_str_t id, const redisReply *fields,
     user->groups = f[8];
     user->extra = f[9];
 
-    return 1;
+    return f[5].data != NULL && pu_seconds(f[5], &user->version);
 }
 
 

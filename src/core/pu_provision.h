@@ -176,6 +176,7 @@ typedef enum {
     PU_READ_ERROR                       /* or unreadable */
 } pu_read_t;
 
+/* ERROR: "user" has what could be read, or is zeroed. */
 pu_read_t pu_reply_user(const redisReply *reply, pu_directory_user_t *user);
 pu_read_t pu_reply_group(const redisReply *reply,
     pu_directory_group_t *group);

@@ -49,6 +49,7 @@ struct pu_scim_op_s {
     unsigned                  created:1;
     unsigned                  removing:1;
     unsigned                  quiet:1;      /* the answer has no body */
+    unsigned                  shut:1;       /* suspended all the same */
 
     /* on the way */
     char                      new_id[PU_USER_ID_LEN];

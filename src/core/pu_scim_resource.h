@@ -70,5 +70,11 @@ void pu_scim_record_free(pu_scim_record_t *record);
 int pu_scim_patch(json_t *resource, pu_scim_kind_t kind, const json_t *body,
     pu_scim_members_t *members, pu_scim_error_t *err);
 
+/*
+ * Does a body of PUT, or of PATCH, say active: false to a user of whom nothing
+ * is known?  0 also when it makes no sense.
+ */
+int pu_scim_turns_off(const json_t *body, int patch);
+
 
 #endif /* PU_SCIM_RESOURCE_H */

@@ -15,8 +15,11 @@ static int pu_user_created(pu_scim_op_t *op, const redisReply *reply);
 static int pu_user_find(pu_scim_op_t *op, pu_scim_next_t next);
 static int pu_user_read_one(pu_scim_op_t *op, const redisReply *reply,
     pu_directory_user_t *user);
+static int pu_user_unreadable(pu_scim_op_t *op);
 static int pu_user_got(pu_scim_op_t *op, const redisReply *reply);
 static int pu_user_to_change(pu_scim_op_t *op, const redisReply *reply);
+static int pu_user_shut(pu_scim_op_t *op);
+static int pu_user_shut_off(pu_scim_op_t *op, const redisReply *reply);
 static int pu_user_patched(pu_scim_op_t *op,
     const pu_directory_user_t *user);
 static int pu_user_write(pu_scim_op_t *op, const pu_directory_user_t *user);
@@ -173,9 +176,18 @@ pu_user_read_one(pu_scim_op_t *op, const redisReply *reply,
         return 0;
 
     default:
-        pu_op_unreadable(op);
+        (void) pu_user_unreadable(op);
         return 0;
     }
+}
+
+
+static int
+pu_user_unreadable(pu_scim_op_t *op)
+{
+    return op->shut ? pu_op_fail(op, 503, NULL, "the user is suspended, but "
+                                 "the record cannot be read")
+                    : pu_op_unreadable(op);
 }
 
 
@@ -206,13 +218,21 @@ pu_user_to_change(pu_scim_op_t *op, const redisReply *reply)
 {
     pu_directory_user_t  user;
 
+    if (pu_reply_user(reply, &user) == PU_READ_ERROR && !op->shut
+        && pu_scim_turns_off(op->body, op->patch))
+    {
+        return pu_user_shut(op);
+    }
+
     if (!pu_user_read_one(op, reply, &user)) {
         return PU_OP_DONE;
     }
 
     op->version = user.version;
 
-    if (op->if_match.len != 0 && !pu_op_matches(op->if_match, user.version)) {
+    if (op->if_match.len != 0 && !op->shut
+        && !pu_op_matches(op->if_match, user.version))
+    {
         return pu_op_fail(op, 412, NULL, "the user has another version");
     }
 
@@ -227,6 +247,53 @@ pu_user_to_change(pu_scim_op_t *op, const redisReply *reply)
     }
 
     return pu_user_write(op, &user);
+}
+
+
+/*
+ * The record cannot be read: off it goes without, of whatever version.  What
+ * the script writes may make it readable; then the rest is done too.
+ */
+
+static int
+pu_user_shut(pu_scim_op_t *op)
+{
+    pu_change_t  change;
+
+    memset(&change, 0, sizeof(pu_change_t));
+
+    change.op = PU_CHANGE_SUSPEND;
+    change.user = op->id;
+    change.actor = op->env->actor;
+    change.source = PU_STR("scim");
+    change.expected_version = -1;
+
+    op->shut = 1;
+
+    return pu_op_ask(op, pu_user_shut_off,
+                     pu_command_change(&op->args, op->env->sha,
+                                       op->env->prefix, &change));
+}
+
+
+static int
+pu_user_shut_off(pu_scim_op_t *op, const redisReply *reply)
+{
+    int64_t  version;
+
+    switch (pu_reply_change(reply, &version)) {
+
+    case PU_CHANGE_DONE:
+    case PU_CHANGE_UNCHANGED:
+        return pu_user_find(op, pu_user_to_change);
+
+    case PU_CHANGE_NOT_FOUND:
+    case PU_CHANGE_REFUSED:
+        return pu_op_fail(op, 404, NULL, "there is no such user");
+
+    default:
+        return pu_op_unreadable(op);
+    }
 }
 
 
@@ -361,8 +428,16 @@ pu_user_written(pu_scim_op_t *op, const redisReply *reply)
         return pu_op_fail(op, 503, NULL, "others change this user all the "
                           "time: try again");
 
+    case PU_CHANGE_UNREADABLE:
+
+        if (op->record.active == PU_ACTIVE_NO && !op->shut) {
+            return pu_user_shut(op);
+        }
+
+        /* fall through */
+
     default:
-        return pu_op_unreadable(op);
+        return pu_user_unreadable(op);
     }
 }
 
@@ -370,15 +445,22 @@ pu_user_written(pu_scim_op_t *op, const redisReply *reply)
 static int
 pu_user_to_delete(pu_scim_op_t *op, const redisReply *reply)
 {
+    int                   broken;
     char                 *room;
     pu_change_t           change;
     pu_directory_user_t   user;
 
-    if (!pu_user_read_one(op, reply, &user)) {
+    /* deleted unread, with those of its names that can be read */
+
+    broken = (pu_reply_user(reply, &user) == PU_READ_ERROR);
+
+    if (!broken && !pu_user_read_one(op, reply, &user)) {
         return PU_OP_DONE;
     }
 
-    if (op->if_match.len != 0 && !pu_op_matches(op->if_match, user.version)) {
+    if (!broken && op->if_match.len != 0
+        && !pu_op_matches(op->if_match, user.version))
+    {
         return pu_op_fail(op, 412, NULL, "the user has another version");
     }
 
@@ -393,8 +475,8 @@ pu_user_to_delete(pu_scim_op_t *op, const redisReply *reply)
 
     /* in the end it is deleted whatever others do meanwhile */
 
-    change.expected_version = (op->tries + 1 < PU_OP_TRIES
-                               || op->if_match.len != 0)
+    change.expected_version = (!broken && (op->tries + 1 < PU_OP_TRIES
+                                           || op->if_match.len != 0))
                               ? user.version : -1;
 
     if ((user.user_name.len != 0 && !pu_name_index(room, user.user_name))

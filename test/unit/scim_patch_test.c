@@ -162,9 +162,68 @@ members_are_noted_in_order(void)
 }
 
 
+/* Of somebody of whom nothing is known. */
+
+static void
+an_off_switch_is_known_by_itself(void)
+{
+    size_t   i;
+    json_t  *body;
+
+    static const struct {
+        const char  *body;
+        int          patch;
+        int          off;
+    } switches[] = {
+        { "{\"Operations\":[{\"op\":\"Replace\",\"path\":\"active\","
+          "\"value\":\"False\"}]}", 1, 1 },
+        { "{\"operations\":[{\"op\":\"replace\",\"value\":"
+          "{\"active\":false}}]}", 1, 1 },
+        { "{\"Operations\":[{\"op\":\"remove\",\"path\":\"emails[type "
+          "eq \\\"work\\\"]\"},{\"op\":\"add\",\"path\":\"active\","
+          "\"value\":false},{\"op\":\"replace\",\"path\":\"title\","
+          "\"value\":\"x\"}]}", 1, 1 },
+        { "{\"Operations\":[{\"op\":\"add\",\"path\":\"active\",\"value\":"
+          "false},{\"op\":\"add\",\"path\":\"active\",\"value\":true}]}",
+          1, 0 },
+        { "{\"Operations\":[{\"op\":\"add\",\"path\":\"active\",\"value\":"
+          "true},{\"op\":\"add\",\"path\":\"active\",\"value\":false}]}",
+          1, 1 },
+        { "{\"Operations\":[{\"op\":\"replace\",\"path\":\"title\","
+          "\"value\":\"false\"}]}", 1, 0 },
+        { "{\"Operations\":[{\"op\":\"remove\",\"path\":\"active\"}]}",
+          1, 0 },
+        { "{\"Operations\":[{\"op\":\"replace\",\"path\":\"active\","
+          "\"value\":\"no\"}]}", 1, 0 },
+        { "{\"Operations\":[5,null,[],{}]}", 1, 0 },
+        { "{\"Operations\":[]}", 1, 0 },
+        { "{\"Operations\":{}}", 1, 0 },
+        { "{\"active\":false}", 1, 0 },
+        { "[]", 1, 0 },
+        { "{\"userName\":\"a\",\"active\":\"False\"}", 0, 1 },
+        { "{\"userName\":\"a\",\"ACTIVE\":false}", 0, 1 },
+        { "{\"userName\":\"a\",\"active\":true}", 0, 0 },
+        { "{\"userName\":\"a\"}", 0, 0 },
+        { "{\"active\":false}", 0, 0 },
+        { "{\"userName\":\"a\",\"active\":0}", 0, 0 },
+        { "[]", 0, 0 }
+    };
+
+    for (i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
+        body = json_loads(switches[i].body, 0, NULL);
+        CHECK(body != NULL);
+        unit_int(__FILE__, __LINE__,
+                 pu_scim_turns_off(body, switches[i].patch),
+                 switches[i].off, switches[i].body);
+        json_decref(body);
+    }
+}
+
+
 static const unit_test_t  tests[] = {
     UNIT(a_user_is_patched_as_directories_do),
-    UNIT(members_are_noted_in_order)
+    UNIT(members_are_noted_in_order),
+    UNIT(an_off_switch_is_known_by_itself)
 };
 
 UNIT_MAIN(tests)

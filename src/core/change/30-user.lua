@@ -106,7 +106,7 @@ local function suspend(user)
         by, had = others(user.by, source)
     end
 
-    if had then
+    if had and not user.broken then
         return reply(user, 'unchanged')
     end
 

@@ -2,7 +2,8 @@
 What a directory asks: nothing here writes.
 
     scim_user     <id, name or external> <user id, or digest>
-        word ("many" where an external_id means two people), user id, fields
+        word ("many" where an external_id means two people; "unreadable"
+        where somebody is there and the record makes no sense), user id, fields
     scim_users    <how many of the living to pass over> <how many to read>
         word, how many there are, how many were passed over and read,
         user id, fields, user id, fields, ...
@@ -69,6 +70,20 @@ local function living_user(id)
 end
 
 
+-- Not a deleted one: what can be read of a record that makes no sense.
+local function broken_user(id)
+    local key = BASE .. 'user:' .. (id or '')
+
+    if not user_id_ok(id) or key_type(key) == 'none' then
+        return nil
+    end
+
+    local f = record(key, SCIM_USER) or {}
+
+    return f[3] ~= 'deleted' and f or nil
+end
+
+
 local function group_record(id)
     if not group_id_ok(id) then
         return nil
@@ -97,11 +112,13 @@ local function scim_user()
 
     local f = living_user(id)
 
-    if not f then
-        return { 'none', '', {} }
+    if f then
+        return { 'found', id, f }
     end
 
-    return { 'found', id, f }
+    f = broken_user(id)
+
+    return f and { 'unreadable', id, f } or { 'none', '', {} }
 end
 
 
