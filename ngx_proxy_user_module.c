@@ -13,6 +13,7 @@
 #include "ngx_proxy_user_conf.h"
 #include "ngx_proxy_user_cut.h"
 #include "ngx_proxy_user_guard.h"
+#include "ngx_proxy_user_introspect.h"
 #include "ngx_proxy_user_limit.h"
 #include "ngx_proxy_user_keyring.h"
 #include "ngx_proxy_user_report.h"
@@ -360,6 +361,7 @@ ngx_proxy_user_init_process(ngx_cycle_t *cycle)
     mcf->store = ngx_proxy_user_store_open(cycle, mcf);
     mcf->hash = pu_hash_new();
     mcf->keyring = ngx_proxy_user_keyring_open(cycle, mcf);
+    mcf->introspector = ngx_proxy_user_introspector_open(cycle, mcf);
 
     if (mcf->asserted) {
         mcf->assertions = ngx_proxy_user_assertions_open(cycle->log);
@@ -372,7 +374,7 @@ ngx_proxy_user_init_process(ngx_cycle_t *cycle)
     mcf->cuts = ngx_proxy_user_cuts_open(cycle, mcf);
 
     if (mcf->store == NULL || mcf->hash == NULL || mcf->cuts == NULL
-        || mcf->keyring == NULL)
+        || mcf->keyring == NULL || mcf->introspector == NULL)
     {
         return NGX_ERROR;
     }
@@ -437,6 +439,11 @@ ngx_proxy_user_close(void *data)
     if (mcf->keyring) {
         ngx_proxy_user_keyring_close(mcf->keyring);
         mcf->keyring = NULL;
+    }
+
+    if (mcf->introspector) {
+        ngx_proxy_user_introspector_close(mcf->introspector);
+        mcf->introspector = NULL;
     }
 
     pu_hash_free(mcf->hash);

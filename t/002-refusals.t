@@ -6,7 +6,7 @@ use warnings;
 
 use Test::More;
 
-my %lines = (C => 11, H => 11, K => 11, S => 6, L => 13, J => 9, B => 12);
+my %lines = (C => 11, H => 11, K => 11, S => 6, L => 13, J => 9, B => 12, I => 14);
 
 sub text_of {
     my ($file) = @_;

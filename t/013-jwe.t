@@ -49,7 +49,14 @@ sub location {
 my $server = $show . join("\n", map { location($_, $_) } sort keys %file)
     . location('plain', 'plain') . location('two', 'plain rsa')
     . 'location /first { proxy_user on; proxy_user_accept plain;'
-    . ' error_page 401 = /two; proxy_pass $TEST_NGINX_BACKEND; }';
+    . ' error_page 401 = /two; proxy_pass $TEST_NGINX_BACKEND; }'
+    . 'location /then { proxy_user on; proxy_user_accept rsa;'
+    . ' proxy_user_role admin; error_page 403 = /plain;'
+    . ' proxy_pass $TEST_NGINX_BACKEND; }'
+    . 'location /signed { proxy_user on; proxy_user_accept rsa;'
+    . ' proxy_user_assertion key=' . ProxyUser::Token::DATA . '/ec256.pem;'
+    . ' add_header X-Assertion $proxy_user_assertion;'
+    . ' proxy_pass $TEST_NGINX_BACKEND; }';
 
 my $nginx = start_nginx(http => $http, server => $server, workers => 2);
 my @pid = sort $nginx->all_workers(2);
@@ -192,6 +199,18 @@ check_cases($nginx, $_, ok_case('large claims', 'rsa', $large,
 
 check_cases($nginx, 'redirect', ['a key only there', 'GET /first',
     encrypt(of('rsa')), 200, 'ok', 'X-Tenant: blue']);
+
+
+# One that has been opened stays so; whether it counts is another question.
+
+check_cases($nginx, 'redirect', ['an issuer that does not count there',
+    'GET /then', encrypt(of('rsa')), 403, 'issuer_not_accepted']);
+
+# What is signed for the backend says whose client it is.
+
+my ($claims) = $nginx->get('/signed', encrypt(of('rsa', claims => {
+    client_id => 'web' })))->{headers}{'x-assertion'} =~ /\.(.*?)\./;
+like unb64u($claims), qr/"client":"web"/, 'an assertion knows the client';
 
 
 # Whatever comes, the workers stay.

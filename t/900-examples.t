@@ -18,9 +18,12 @@ my $redis = redis_start();
 my $syslog = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1')
     or die "syslog: $!\n";
 
-# "found" is one that is asked where its keys are.
+# "found" is one that is asked where its keys are, and about tokens.
 my $idp = fake_issuer();
 $idp->discovers(jwks(jwk('rsa1')));
+$idp->on('/introspect', body => '{"active":true,"token_type":"Bearer",'
+    . '"sub":"rita","groups":["api-readers"],"exp":4102444800,'
+    . '"aud":"https://api.example.com"}');
 
 my %url = (company => 'https://login.example.com', found => $idp->{url},
            partner => 'https://partner.example.net');
@@ -154,6 +157,12 @@ my %example = (
         ['a partner\'s old token', 'GET /orders/', of('partner',
          iat => time - 7200), 401, 'token_too_old'],
         ['suspended', 'GET /orders/', $suspended, 403, 'user_suspended']],
+    'opaque-tokens.conf' => ['/a',
+        ['a reader reads', 'GET /a', 'known', 200, 'ok',
+         qr/\A(?!.*^Authorization).*^X-Proxy-User-Name: rita/ms],
+        ['a reader writes', 'POST /a', 'known', 403, 'method_not_permitted'],
+        ['a token that is no token', 'GET /a', 'a b', 400,
+         'credential_malformed']],
     'audit-to-syslog.conf' => ['/a',
         ['the health check', 'GET /health', undef, 204, ''],
         ['a reader', 'GET /a', $reader, 200, 'ok',
@@ -210,13 +219,14 @@ sub adapted {
                                                              : 'rsa1')));
     }
 
+    write_file("$root/conf/gateway-secret", "secret\n");
     write_file("$root/conf/scim-tokens",
                'okta:' . sha256_hex('of-the-directory') . "\n");
 
     $text =~ s{^load_module\s+modules/ngx_proxy_user_module\.so;}
               {$module eq '' ? '' : "load_module $module;"}me;
     $text =~ s{^(\s*)http \{}{$1http \{\ninclude test.conf;}m;
-    $text =~ s{https://login\.example\.com}{$idp->{url}}
+    $text =~ s{https://login\.example\.com}{$idp->{url}}g
         unless $text =~ /jwks_file\s+login/;
     $text =~ s{127\.0\.0\.1:6379}{127.0.0.1:$redis->{port}}g;
     $text =~ s{127\.0\.0\.1:8080}{127.0.0.1:$port}g;
@@ -231,6 +241,7 @@ sub left_over {
 
     my @known = (qr{/var/log/nginx/}, qr{127\.0\.0\.1:(?:6379|8080|9000|514)},
                  qr{\b(?:login|partner|api)\.example\.\w+}, qr{[\w-]+\.json},
+                 qr{=gateway-secret;},
                  qr{scim-tokens|^\s*proxy_user_scim_role "API \w+" \w+;});
 
     # A directive may go on over several lines; the last one has the mark.

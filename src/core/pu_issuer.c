@@ -108,15 +108,12 @@ static const pu_directive_t  pu_directives[] = {
 
     { "ca_file", 1, 1, 0, 1, pu_set_ca_file, 0 },
 
-    { "timeout", 1, 1, 0, 0, pu_set_timeout, 0 }
+    { "timeout", 1, 1, 0, 0, pu_set_timeout, 0 },
+
+    { "introspection", 1, 3, 0, 0, pu_set_introspection, 0 }
 };
 
 #define PU_DIRECTIVES  (sizeof(pu_directives) / sizeof(pu_directives[0]))
-
-/* Names that the documentation knows and this build does not. */
-static const char *const  pu_directives_later[] = {
-    "introspection"
-};
 
 /* Tokens of other protocols: never an access token, whoever asks. */
 static const char *const  pu_types_never[] = {
@@ -335,15 +332,6 @@ pu_issuer_path(pu_str_t directive, pu_str_t word)
 static int
 pu_directive_unknown(pu_str_t name, char *err)
 {
-    size_t  i;
-
-    for (i = 0; i < sizeof(pu_directives_later) / sizeof(char *); i++) {
-        if (pu_str_is(name, pu_directives_later[i])) {
-            return pu_issuer_fail(err, "the directive \"%s\" is not available"
-                                  " in this build", pu_directives_later[i]);
-        }
-    }
-
     if (name.len > PU_VALUE_SHOWN_MAX) {
         name.len = PU_VALUE_SHOWN_MAX;
     }

@@ -17,6 +17,7 @@
 #define PU_CLIENT_SECRET_MAX   4096
 #define PU_CLIENT_ID_MAX       1024
 #define PU_CLIENT_ID_WORD      "client_id="
+#define PU_CLIENT_TEXT         "a url, client_id= and client_secret_file="
 
 #define PU_URL_TEXT                                                           \
     "an https url, or an http url of a loopback address, of at most 2048 "    \
@@ -138,55 +139,90 @@ pu_set_discovery(pu_issuer_t *issuer, const pu_line_t *line, char *err)
 
 /* The secret itself is not kept, only the header that says it. */
 static int
+pu_set_authorization(pu_issuer_t *issuer, pu_str_t secret)
+{
+    int        ok;
+    size_t     size;
+    uint8_t   *room;
+    pu_buf_t   b;
+
+    size = PU_BASIC(issuer->client_id.len + secret.len);
+    room = malloc(size);
+
+    if (room == NULL) {
+        return 0;
+    }
+
+    pu_buf_init(&b, room, size);
+
+    ok = pu_introspection_basic(&b, issuer->client_id, secret)
+         && pu_issuer_copy(issuer, &issuer->authorization,
+                           pu_buf_written(&b));
+
+    OPENSSL_cleanse(room, size);
+    free(room);
+
+    return ok;
+}
+
+
+static int
 pu_set_client(pu_issuer_t *issuer, const char *path, char *err)
 {
+    int        ok;
     char       fault[PU_ERROR_SIZE];
-    size_t     size, len;
-    uint8_t   *secret;
-    pu_buf_t   b;
-    pu_str_t   room;
+    size_t     size;
+    uint8_t   *bytes;
+    pu_str_t   secret;
 
-    secret = pu_file_read(path, PU_CLIENT_SECRET_MAX, &size, fault);
+    bytes = pu_file_read(path, PU_CLIENT_SECRET_MAX, &size, fault);
 
-    if (secret == NULL) {
+    if (bytes == NULL) {
         return pu_issuer_fail(err, "\"introspection\" cannot use its "
                               "\"client_secret_file\": %.400s", fault);
     }
 
-    for (len = size; len != 0 && (secret[len - 1] == '\n'
-                                  || secret[len - 1] == '\r'); len--)
+    secret = (pu_str_t) { size, bytes };
+
+    while (secret.len != 0 && (bytes[secret.len - 1] == '\n'
+                               || bytes[secret.len - 1] == '\r'))
     {
-        /* a line end is no part of it */
+        secret.len--;           /* a line end is no part of it */
     }
 
-    if (len == 0) {
-        free(secret);
-        return pu_issuer_fail(err, "\"introspection\" has an empty "
-                              "\"client_secret_file\"");
-    }
-
-    room = (pu_str_t) { PU_BASIC(issuer->client_id.len + len), NULL };
-
-    if (pu_issuer_copy(issuer, &issuer->authorization, room)) {
-        pu_buf_init(&b, (void *) (uintptr_t) issuer->authorization.data,
-                    room.len);
-
-        if (!pu_introspection_basic(&b, issuer->client_id,
-                                    (pu_str_t) { len, secret }))
-        {
-            room.len = 0;
-        }
-
-        issuer->authorization = pu_buf_written(&b);
+    if (secret.len == 0 || pu_str_has_control(secret)) {
+        ok = pu_issuer_fail(err, "\"introspection\" has a "
+                            "\"client_secret_file\" that is %s, needed is "
+                            "the secret alone, in one line",
+                            secret.len == 0 ? "empty"
+                                            : "no text of one line");
 
     } else {
-        room.len = 0;
+        ok = pu_set_authorization(issuer, secret);
     }
 
-    OPENSSL_cleanse(secret, size);
-    free(secret);
+    OPENSSL_cleanse(bytes, size);
+    free(bytes);
 
-    return room.len != 0;
+    return ok;
+}
+
+
+/* What follows "name" in a word that begins with it; 1, or 0. */
+static int
+pu_word_value(pu_str_t word, const char *name, pu_str_t *value)
+{
+    size_t  len;
+
+    len = strlen(name);
+
+    if (!pu_str_starts(word, name) || value->len != 0 || word.len == len) {
+        return 0;
+    }
+
+    *value = (pu_str_t) { word.len - len, word.data + len };
+
+    return 1;
 }
 
 
@@ -194,32 +230,28 @@ int
 pu_set_introspection(pu_issuer_t *issuer, const pu_line_t *line, char *err)
 {
     size_t    i;
-    pu_str_t  word, id, path;
+    pu_str_t  id, path;
 
     id = PU_STR("");
     path = PU_STR("");
 
     for (i = 1; i < line->n; i++) {
-        word = line->args[i];
-
-        if (pu_str_starts(word, PU_CLIENT_ID_WORD) && id.len == 0) {
-            id.data = word.data + sizeof(PU_CLIENT_ID_WORD) - 1;
-            id.len = word.len - sizeof(PU_CLIENT_ID_WORD) + 1;
-
-        } else if (pu_str_starts(word, PU_SECRET_WORD) && path.len == 0) {
-            path.data = word.data + sizeof(PU_SECRET_WORD) - 1;
-            path.len = word.len - sizeof(PU_SECRET_WORD) + 1;
-
-        } else {
-            break;
+        if (!pu_word_value(line->args[i], PU_CLIENT_ID_WORD, &id)
+            && !pu_word_value(line->args[i], PU_SECRET_WORD, &path))
+        {
+            return pu_line_fail(line, line->args[i], PU_CLIENT_TEXT, err);
         }
     }
 
-    if (i < line->n || id.len == 0 || path.len == 0
-        || id.len > PU_CLIENT_ID_MAX)
-    {
-        return pu_line_fail(line, line->args[i < line->n ? i : line->n - 1],
-                            "a url, client_id= and client_secret_file=", err);
+    if (id.len == 0 || path.len == 0) {
+        return pu_issuer_fail(err, "\"introspection\" has no \"%s\", needed "
+                              "is " PU_CLIENT_TEXT, id.len == 0
+                              ? PU_CLIENT_ID_WORD : PU_SECRET_WORD);
+    }
+
+    if (id.len > PU_CLIENT_ID_MAX) {
+        return pu_line_fail(line, id, "a client_id of at most 1024 bytes",
+                            err);
     }
 
     if (!pu_set_place(issuer, line, &issuer->introspection, err)

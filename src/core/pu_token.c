@@ -398,6 +398,19 @@ pu_token_accept(pu_token_t *token, pu_str_t payload, int64_t now)
 }
 
 
+pu_reason_t
+pu_token_recall(pu_token_t *token, const pu_issuer_t *issuer, pu_str_t claims)
+{
+    memset(token, 0, sizeof(pu_token_t));
+
+    token->issuer = issuer;
+    token->claims = pu_token_payload(claims);
+
+    return token->claims != NULL ? pu_token_caller(token, claims)
+                                 : PU_INTERNAL;
+}
+
+
 static pu_reason_t
 pu_issuer_signature(const pu_issuer_t *issuer, const pu_keys_t *keys,
     const pu_jws_t *jws, const pu_key_t **key)

@@ -101,6 +101,14 @@ void pu_token_clear(pu_token_t *token);
 pu_reason_t pu_token_accept(pu_token_t *token, pu_str_t payload, int64_t now);
 
 /*
+ * Of a token that has been verified before and whose claims were kept: what
+ * only a new user needs, its display, link and service.  PU_OK or the reason;
+ * the caller clears "token" in every case.
+ */
+pu_reason_t pu_token_recall(pu_token_t *token, const pu_issuer_t *issuer,
+    pu_str_t claims);
+
+/*
  * The first half of it: form, header, key and signature.  The payload is not
  * read and may be any bytes, at least one.
  */

@@ -28,6 +28,8 @@ typedef struct ngx_proxy_user_limits_s      ngx_proxy_user_limits_t;
 typedef struct ngx_proxy_user_limited_s     ngx_proxy_user_limited_t;
 typedef struct ngx_proxy_user_remote_s      ngx_proxy_user_remote_t;
 typedef struct ngx_proxy_user_keyring_s     ngx_proxy_user_keyring_t;
+typedef struct ngx_proxy_user_introspector_s
+    ngx_proxy_user_introspector_t;
 typedef struct ngx_proxy_user_assertion_s   ngx_proxy_user_assertion_t;
 typedef struct ngx_proxy_user_scim_s        ngx_proxy_user_scim_t;
 typedef struct ngx_proxy_user_scim_service_s
@@ -84,6 +86,7 @@ typedef struct {
     ngx_proxy_user_remote_t        **remotes;     /* one for each issuer */
     ngx_proxy_user_store_t          *store;       /* set in a worker */
     ngx_proxy_user_keyring_t        *keyring;     /* set in a worker */
+    ngx_proxy_user_introspector_t   *introspector;    /* set in a worker */
     pu_hash_t                       *hash;        /* set in a worker */
     ngx_proxy_user_limits_t         *limits;      /* the same; or no profile */
     ngx_int_t                        request_id;  /* variable index */
@@ -113,6 +116,8 @@ typedef struct {
                                                      ..._server_name_t */
     const pu_issuer_t               *decrypts;    /* encrypted tokens, or
                                                      NULL */
+    const pu_issuer_t               *introspects; /* those that are no JWTs,
+                                                     or NULL */
     ngx_array_t                     *sources;     /* ..._source_t */
     ngx_str_t                        realm;
     ngx_str_t                        challenge;   /* Bearer realm="..." */

@@ -20,6 +20,7 @@
 #include "ngx_proxy_user_proof.h"
 #include "ngx_proxy_user_respond.h"
 #include "ngx_proxy_user_strip.h"
+#include "pu_introspection.h"
 
 
 /*
@@ -44,6 +45,9 @@ static pu_reason_t ngx_proxy_user_access_judge(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
 static pu_reason_t ngx_proxy_user_access_limit(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf);
+static const pu_issuer_t *ngx_proxy_user_access_opener(
+    const ngx_proxy_user_identity_t *id,
+    const ngx_proxy_user_loc_conf_t *conf);
 static ngx_uint_t ngx_proxy_user_access_keeps(
     const ngx_proxy_user_identity_t *id,
     const ngx_proxy_user_loc_conf_t *conf);
@@ -285,6 +289,8 @@ static pu_reason_t
 ngx_proxy_user_access_prove(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)
 {
+    const pu_issuer_t  *opener;
+
     if (id->anonymous) {
         return PU_OK;
     }
@@ -299,13 +305,12 @@ ngx_proxy_user_access_prove(ngx_http_request_t *r,
                : ngx_proxy_user_guard_reason(r, id->proof, &id->failures);
     }
 
-    /* whose key opens an encrypted token is for the location to say */
+    opener = ngx_proxy_user_access_opener(id, conf);
 
-    if (!id->judged
-        || (id->opener != conf->decrypts
-            && pu_jwe_form(ngx_proxy_user_str(&id->token))))
-    {
-        id->opener = conf->decrypts;
+    /* what is proven stays so: whether it counts here is asked later */
+
+    if (!id->judged || (id->proof != PU_OK && id->opener != opener)) {
+        id->opener = opener;
         ngx_proxy_user_prove(r, id);
     }
 
@@ -422,6 +427,24 @@ ngx_proxy_user_access_limit(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const ngx_proxy_user_loc_conf_t *conf)
 {
     return id->anonymous ? PU_OK : ngx_proxy_user_limit(r, id);
+}
+
+
+/* Whose a token is that does not say so itself is for the location to say. */
+
+static const pu_issuer_t *
+ngx_proxy_user_access_opener(const ngx_proxy_user_identity_t *id,
+    const ngx_proxy_user_loc_conf_t *conf)
+{
+    pu_str_t  text;
+
+    text = ngx_proxy_user_str(&id->token);
+
+    if (pu_token_opaque(text)) {
+        return conf->introspects;
+    }
+
+    return pu_jwe_form(text) ? conf->decrypts : NULL;
 }
 
 

@@ -296,28 +296,15 @@ static pu_str_t
 ngx_proxy_user_assertion_client(ngx_http_request_t *r,
     const ngx_proxy_user_identity_t *id)
 {
-    u_char    *p;
-    int64_t    len;
-    pu_str_t   text;
+    pu_str_t  value;
 
-    if (id->kind != PU_HANDLE_SUB) {
-        return PU_STR("");
+    (void) ngx_proxy_user_identity_claim(r, id, PU_STR("client_id"), &value);
+
+    if (value.len == 0) {
+        (void) ngx_proxy_user_identity_claim(r, id, PU_STR("azp"), &value);
     }
 
-    text = ngx_proxy_user_str(&id->token);
-
-    p = ngx_pnalloc(r->pool, text.len);
-    if (p == NULL) {
-        return PU_STR("");
-    }
-
-    len = pu_token_claim(text, PU_STR("client_id"), p);
-
-    if (len <= 0) {
-        len = pu_token_claim(text, PU_STR("azp"), p);
-    }
-
-    return len > 0 ? (pu_str_t) { len, p } : PU_STR("");
+    return value;
 }
 
 

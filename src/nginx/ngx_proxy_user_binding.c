@@ -110,6 +110,8 @@ ngx_proxy_user_bind_cert(ngx_http_request_t *r,
 static pu_reason_t
 ngx_proxy_user_bind_key(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
 {
+    u_char             digest[PU_SHA256_LEN];
+    pu_str_t           text;
     ngx_str_t          proof;
     ngx_uint_t         n;
     pu_dpop_request_t  request;
@@ -133,9 +135,15 @@ ngx_proxy_user_bind_key(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
         return PU_TOKEN_BINDING;
     }
 
+    text = ngx_proxy_user_str(&id->token);
+
+    if (!pu_sha256(digest, &text, 1)) {
+        return PU_INTERNAL;
+    }
+
     request.method = ngx_proxy_user_str(&id->method);
     request.path = ngx_proxy_user_str(&id->uri);
-    request.token = id->digest;
+    request.token = digest;
     request.jkt = id->verified.jkt;
     request.now = ngx_time();
 

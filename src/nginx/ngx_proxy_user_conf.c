@@ -28,8 +28,11 @@ static char *ngx_proxy_user_merge_accept(ngx_conf_t *cf,
     ngx_proxy_user_loc_conf_t *conf, ngx_proxy_user_main_conf_t *mcf);
 static ngx_int_t ngx_proxy_user_merge_names(ngx_conf_t *cf,
     ngx_proxy_user_loc_conf_t *conf);
-static ngx_int_t ngx_proxy_user_merge_decrypts(ngx_conf_t *cf,
+static ngx_int_t ngx_proxy_user_merge_openers(ngx_conf_t *cf,
     ngx_proxy_user_loc_conf_t *conf, const ngx_proxy_user_main_conf_t *mcf);
+static ngx_int_t ngx_proxy_user_merge_several(ngx_conf_t *cf,
+    const ngx_proxy_user_loc_conf_t *conf, const char *what,
+    const char *token);
 static ngx_int_t ngx_proxy_user_merge_sources(ngx_conf_t *cf,
     ngx_proxy_user_loc_conf_t *conf);
 static ngx_int_t ngx_proxy_user_merge_strip(ngx_conf_t *cf,
@@ -228,7 +231,7 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     if (ngx_proxy_user_merge_names(cf, conf) != NGX_OK
-        || ngx_proxy_user_merge_decrypts(cf, conf, mcf) != NGX_OK)
+        || ngx_proxy_user_merge_openers(cf, conf, mcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -408,14 +411,13 @@ ngx_proxy_user_merge_names(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf)
 }
 
 
-/* The one accepted issuer whose key opens encrypted tokens. */
+/* What does not say whose it is can be the matter of one issuer only. */
 
 static ngx_int_t
-ngx_proxy_user_merge_decrypts(ngx_conf_t *cf,
-    ngx_proxy_user_loc_conf_t *conf, const ngx_proxy_user_main_conf_t *mcf)
+ngx_proxy_user_merge_openers(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf,
+    const ngx_proxy_user_main_conf_t *mcf)
 {
-    ngx_uint_t                 i, n;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_uint_t                 i, n, decrypt, introspect;
     const pu_issuer_t *const  *issuer;
 
     issuer = mcf->issuers.items;
@@ -426,38 +428,68 @@ ngx_proxy_user_merge_decrypts(ngx_conf_t *cf,
         n = conf->accepted->nelts;
     }
 
+    decrypt = 0;
+    introspect = 0;
     conf->decrypts = NULL;
+    conf->introspects = NULL;
 
     for (i = 0; i < n; i++) {
 
-        if (issuer[i]->decryption == NULL || issuer[i] == conf->decrypts) {
-            continue;
-        }
-
-        if (conf->decrypts == NULL) {
+        if (issuer[i]->decryption && issuer[i] != conf->decrypts) {
             conf->decrypts = issuer[i];
-            continue;
+            decrypt++;
         }
 
+        if (issuer[i]->introspection.len && issuer[i] != conf->introspects) {
+            conf->introspects = issuer[i];
+            introspect++;
+        }
+    }
+
+    if (decrypt > 1) {
         conf->decrypts = NULL;
 
-        clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-        /* of what only hands it down to locations each may accept another */
-
-        if (conf->enable == NGX_PROXY_USER_OFF || clcf->name.len == 0) {
-            return NGX_OK;
+        if (ngx_proxy_user_merge_several(cf, conf,
+                                         "a \"decryption_key_file\"",
+                                         "an encrypted token")
+            != NGX_OK)
+        {
+            return NGX_ERROR;
         }
+    }
 
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "location \"%V\" accepts more than one issuer "
-                           "with a \"decryption_key_file\", allowed is one: "
-                           "an encrypted token does not say whose it is, name "
-                           "one in \"proxy_user_accept\"", &clcf->name);
-        return NGX_ERROR;
+    if (introspect > 1) {
+        conf->introspects = NULL;
+
+        return ngx_proxy_user_merge_several(cf, conf, "\"introspection\"",
+                                            "a token that is no JWT");
     }
 
     return NGX_OK;
+}
+
+
+/* What only hands them down to locations may have several. */
+
+static ngx_int_t
+ngx_proxy_user_merge_several(ngx_conf_t *cf,
+    const ngx_proxy_user_loc_conf_t *conf, const char *what,
+    const char *token)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (conf->enable == NGX_PROXY_USER_OFF || clcf->name.len == 0) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "location \"%V\" accepts more than one issuer with "
+                       "%s, allowed is one: %s does not say whose it is, name "
+                       "one in \"proxy_user_accept\"", &clcf->name, what,
+                       token);
+    return NGX_ERROR;
 }
 
 

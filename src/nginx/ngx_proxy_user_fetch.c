@@ -373,6 +373,11 @@ ngx_proxy_user_fetch_free(ngx_proxy_user_fetch_t *fetch)
                             fetch->request.form.len);
         }
 
+        if (fetch->request.authorization.len) {
+            OPENSSL_cleanse(fetch->request.authorization.data,
+                            fetch->request.authorization.len);
+        }
+
         ngx_destroy_pool(fetch->pool);
     }
 

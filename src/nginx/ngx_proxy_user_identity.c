@@ -151,6 +151,44 @@ ngx_proxy_user_identity_told(void *data, ngx_proxy_user_answer_e answer)
 }
 
 
+/*
+ * From the token as it came, which has been verified in this request, or from
+ * what is kept of one that does not show its claims.
+ */
+
+ngx_int_t
+ngx_proxy_user_identity_claim(ngx_http_request_t *r,
+    const ngx_proxy_user_identity_t *id, pu_str_t name, pu_str_t *value)
+{
+    u_char    *p;
+    int64_t    len;
+    pu_str_t   claims;
+
+    *value = PU_STR("");
+
+    if (id->kind != PU_HANDLE_SUB) {
+        return NGX_OK;
+    }
+
+    claims = id->verified.claims;
+
+    p = ngx_pnalloc(r->pool, ngx_max(id->token.len, claims.len));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    len = claims.len ? pu_claims_claim(claims, name, p)
+                     : pu_token_claim(ngx_proxy_user_str(&id->token), name,
+                                      p);
+
+    if (len > 0) {
+        *value = (pu_str_t) { len, p };
+    }
+
+    return len == -2 ? NGX_DECLINED : NGX_OK;
+}
+
+
 ngx_int_t
 ngx_proxy_user_identity_user(ngx_proxy_user_identity_t *id,
     const ngx_proxy_user_record_t *record)

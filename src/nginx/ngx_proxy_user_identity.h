@@ -11,6 +11,7 @@
 
 #include "ngx_proxy_user.h"
 #include "ngx_proxy_user_ask.h"
+#include "ngx_proxy_user_introspect.h"
 #include "ngx_proxy_user_keyring.h"
 #include "ngx_proxy_user_store.h"
 #include "pu_limit.h"
@@ -87,12 +88,14 @@ struct ngx_proxy_user_identity_s {
     ngx_proxy_user_source_t           source;
     pu_handle_kind_t                  kind;
     ngx_str_t                         token;    /* or API key */
-    u_char                            digest[PU_SHA256_LEN];    /* of it */
+    u_char                            digest[PU_SHA256_LEN];    /* of it,
+                                                   and of who is asked */
     unsigned                          anonymous:1;  /* none, none needed */
     unsigned                          dpop:1;   /* by that scheme */
     unsigned                          judged:1; /* "proof" is about it */
     pu_reason_t                       proof;    /* PU_OK: proven */
-    const pu_issuer_t                *opener;   /* for encrypted ones */
+    const pu_issuer_t                *opener;   /* whose it is if it does
+                                                   not say so itself */
     const pu_issuer_t                *issuer;
     pu_verified_t                     verified;
     u_char                            handle[PU_SHA256_LEN];
@@ -122,7 +125,8 @@ struct ngx_proxy_user_identity_s {
     ngx_proxy_user_cache_e            cache;
     ngx_proxy_user_cache_e            token_cache;
     ngx_proxy_user_waiter_t           waiter;
-    ngx_proxy_user_keys_waiter_t      keys;     /* to prove the token */
+    ngx_proxy_user_keys_waiter_t      keys;     /* to prove the token, ... */
+    ngx_proxy_user_introspect_waiter_t  told;   /* ... by what is known of it */
     unsigned                          answered:1;   /* in this location */
 
     /* for a user who is made now */
@@ -163,6 +167,14 @@ ngx_proxy_user_identity_t *ngx_proxy_user_identity_find(
 
 /* The answer to id->question, "data" being the identity: it goes on. */
 void ngx_proxy_user_identity_told(void *data, ngx_proxy_user_answer_e answer);
+
+/*
+ * A claim of its token, in the request's pool: a string as it is, anything
+ * else as compact JSON, and empty when there is none.  NGX_DECLINED: it has a
+ * control byte and is left empty.
+ */
+ngx_int_t ngx_proxy_user_identity_claim(ngx_http_request_t *r,
+    const ngx_proxy_user_identity_t *id, pu_str_t name, pu_str_t *value);
 
 /* A copy of the user's record in the request's pool. */
 ngx_int_t ngx_proxy_user_identity_user(ngx_proxy_user_identity_t *id,

@@ -9,14 +9,35 @@
 #include "ngx_proxy_user_proof.h"
 #include "ngx_proxy_user_guard.h"
 #include "ngx_proxy_user_zone.h"
+#include "pu_introspection.h"
 
 
+/* beside the texts of a verified token */
+#define NGX_PROXY_USER_PROOF_ROOM  256
+
+
+static void ngx_proxy_user_proof_show(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, pu_str_t text);
+static void ngx_proxy_user_proof_ask(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, pu_str_t text);
+static ngx_uint_t ngx_proxy_user_proof_open(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id);
 static pu_reason_t ngx_proxy_user_proof_cached(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, const u_char *digest);
+    ngx_proxy_user_identity_t *id, ngx_msec_t age);
+static pu_reason_t ngx_proxy_user_proof_question(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, pu_str_t text);
+static void ngx_proxy_user_proof_forgo(ngx_proxy_user_identity_t *id);
+static void ngx_proxy_user_proof_remember(void *data,
+    const ngx_proxy_user_introspected_t *told);
+static void ngx_proxy_user_proof_told(void *data,
+    const ngx_proxy_user_introspected_t *told);
 static pu_reason_t ngx_proxy_user_proof_token(ngx_http_request_t *r,
     const ngx_proxy_user_identity_t *id, pu_token_t *token);
 static pu_reason_t ngx_proxy_user_proof_verify(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, const u_char *digest);
+    ngx_proxy_user_identity_t *id);
+static pu_reason_t ngx_proxy_user_proof_settle(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const pu_token_t *token,
+    ngx_msec_t since);
 static pu_reason_t ngx_proxy_user_proof_wait(ngx_proxy_user_identity_t *id,
     const pu_token_t *token, pu_reason_t reason);
 static void ngx_proxy_user_proof_leave(ngx_proxy_user_identity_t *id);
@@ -25,8 +46,8 @@ static size_t ngx_proxy_user_proof_pack(
     const ngx_proxy_user_main_conf_t *mcf, const pu_token_t *token,
     u_char *out, size_t size);
 static ngx_int_t ngx_proxy_user_proof_name(
-    const ngx_proxy_user_main_conf_t *mcf, ngx_proxy_user_identity_t *id,
-    const pu_token_t *token);
+    const ngx_proxy_user_main_conf_t *mcf, const pu_token_t *token,
+    ngx_msec_t since, ngx_proxy_user_jti_t *jti);
 static ngx_int_t ngx_proxy_user_proof_keep(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, const u_char *packed, size_t len);
 static ngx_int_t ngx_proxy_user_proof_describe(ngx_http_request_t *r,
@@ -55,30 +76,110 @@ ngx_proxy_user_prove(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
         return;
     }
 
-    if (mcf->keyring == NULL || mcf->hash == NULL
-        || !pu_hash_sha256(mcf->hash, id->digest, &text, 1))
+    if (mcf->keyring == NULL || mcf->introspector == NULL
+        || mcf->hash == NULL)
     {
         return;
     }
 
-    id->proof = ngx_proxy_user_proof_cached(r, id, id->digest);
+    if (id->opener && pu_token_opaque(text)) {
+        ngx_proxy_user_proof_ask(r, id, text);
 
-    if (id->token_cache == NGX_PROXY_USER_CACHE_MISS) {
-
-        /* another location may have no guard */
-
-        if (!ngx_proxy_user_guard_open(r, &id->failures)) {
-            id->judged = 0;
-            id->proof = PU_TOO_MANY_FAILURES;
-            return;
-        }
-
-        id->proof = ngx_proxy_user_proof_verify(r, id, id->digest);
+    } else {
+        ngx_proxy_user_proof_show(r, id, text);
     }
 
     if (id->leave) {
         id->judged = 0;
     }
+}
+
+
+/* The token shows, to whom can read it, what it is worth. */
+
+static void
+ngx_proxy_user_proof_show(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, pu_str_t text)
+{
+    const ngx_proxy_user_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
+
+    if (!pu_hash_sha256(mcf->hash, id->digest, &text, 1)) {
+        return;
+    }
+
+    id->proof = ngx_proxy_user_proof_cached(r, id, NGX_PROXY_USER_TOKEN_AGE);
+
+    if (id->token_cache == NGX_PROXY_USER_CACHE_MISS
+        && ngx_proxy_user_proof_open(r, id))
+    {
+        id->proof = ngx_proxy_user_proof_verify(r, id);
+    }
+}
+
+
+/*
+ * Its issuer says what it is worth.  Under other settings of the issuer it is
+ * another question.
+ */
+
+static void
+ngx_proxy_user_proof_ask(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, pu_str_t text)
+{
+    pu_str_t                           parts[2];
+    pu_reason_t                        reason;
+    const ngx_proxy_user_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
+
+    if (!pu_token_opaque_ok(text)) {
+        id->proof = PU_TOKEN_MALFORMED;
+        return;
+    }
+
+    parts[0] = (pu_str_t) { PU_FINGERPRINT_LEN, id->opener->fingerprint };
+    parts[1] = text;
+
+    if (!pu_hash_sha256(mcf->hash, id->digest, parts, 2)) {
+        return;
+    }
+
+    id->proof = ngx_proxy_user_proof_cached(r, id, NGX_PROXY_USER_ASKED_AGE);
+
+    if (id->token_cache == NGX_PROXY_USER_CACHE_HIT
+        || !ngx_proxy_user_proof_open(r, id))
+    {
+        return;
+    }
+
+    reason = ngx_proxy_user_zone_refused(mcf->zone, id->digest);
+
+    if (reason != PU_OK) {
+        id->token_cache = NGX_PROXY_USER_CACHE_HIT;
+        id->proof = reason;
+        return;
+    }
+
+    id->proof = ngx_proxy_user_proof_question(r, id, text);
+}
+
+
+/* Another location may have no guard. */
+
+static ngx_uint_t
+ngx_proxy_user_proof_open(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id)
+{
+    if (ngx_proxy_user_guard_open(r, &id->failures)) {
+        return 1;
+    }
+
+    id->judged = 0;
+    id->proof = PU_TOO_MANY_FAILURES;
+
+    return 0;
 }
 
 
@@ -89,7 +190,7 @@ ngx_proxy_user_prove(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
 
 static pu_reason_t
 ngx_proxy_user_proof_cached(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, const u_char *digest)
+    ngx_proxy_user_identity_t *id, ngx_msec_t age)
 {
     u_char                             packed[NGX_PROXY_USER_RECORD_MAX];
     size_t                             len;
@@ -99,7 +200,7 @@ ngx_proxy_user_proof_cached(ngx_http_request_t *r,
 
     id->token_cache = NGX_PROXY_USER_CACHE_MISS;
 
-    if (ngx_proxy_user_zone_token(mcf->zone, digest, packed, &len,
+    if (ngx_proxy_user_zone_token(mcf->zone, id->digest, age, packed, &len,
                                   &id->jti)
         != NGX_OK)
     {
@@ -120,6 +221,102 @@ ngx_proxy_user_proof_cached(ngx_http_request_t *r,
     id->token_cache = NGX_PROXY_USER_CACHE_HIT;
 
     return pu_token_times(&id->verified, id->issuer, ngx_time());
+}
+
+
+static pu_reason_t
+ngx_proxy_user_proof_question(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, pu_str_t text)
+{
+    ngx_proxy_user_introspect_t   question;
+    ngx_proxy_user_main_conf_t   *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
+
+    question.issuer = id->opener;
+    question.text = text;
+    question.keep = ngx_proxy_user_proof_remember;
+    question.data = mcf;
+    ngx_memcpy(question.digest, id->digest, PU_SHA256_LEN);
+
+    id->told.handler = ngx_proxy_user_proof_told;
+    id->told.data = id;
+
+    if (ngx_proxy_user_introspect(mcf->introspector, &question, &id->told)
+        == NGX_AGAIN)
+    {
+        id->leave = ngx_proxy_user_proof_forgo;
+    }
+
+    return PU_ISSUER_UNAVAILABLE;
+}
+
+
+static void
+ngx_proxy_user_proof_forgo(ngx_proxy_user_identity_t *id)
+{
+    ngx_proxy_user_introspect_detach(&id->told);
+}
+
+
+/*
+ * Whoever waits, and when nobody does.  A token that has a name is kept by who
+ * has asked Redis for it.
+ */
+
+static void
+ngx_proxy_user_proof_remember(void *data,
+    const ngx_proxy_user_introspected_t *told)
+{
+    u_char                             packed[NGX_PROXY_USER_RECORD_MAX];
+    size_t                             len;
+    ngx_proxy_user_jti_t               jti;
+    const ngx_proxy_user_main_conf_t  *mcf;
+
+    mcf = data;
+
+    if (told->reason != PU_OK) {
+
+        if (pu_reason_status(told->reason) == NGX_HTTP_UNAUTHORIZED) {
+            ngx_proxy_user_zone_put_refused(mcf->zone, told->digest,
+                                            told->reason, told->since);
+        }
+
+        return;
+    }
+
+    len = ngx_proxy_user_proof_pack(mcf, told->token, packed,
+                                    sizeof(packed));
+
+    if (len
+        && told->token->verified.claims.len <= PU_CLAIMS_KEPT_MAX
+        && ngx_proxy_user_proof_name(mcf, told->token, told->since, &jti)
+           == NGX_OK
+        && jti.good)
+    {
+        ngx_proxy_user_zone_put_token(mcf->zone, told->digest, packed, len,
+                                      &jti);
+    }
+}
+
+
+/* Runs from an event; nothing may touch the request afterwards. */
+
+static void
+ngx_proxy_user_proof_told(void *data,
+    const ngx_proxy_user_introspected_t *told)
+{
+    ngx_proxy_user_identity_t *id = data;
+
+    id->judged = 1;
+    id->proof = told->reason;
+
+    if (told->reason == PU_OK) {
+        id->proof = ngx_proxy_user_proof_settle(id->request, id, told->token,
+                                                told->since);
+    }
+
+    id->resume(id);
 }
 
 
@@ -157,12 +354,8 @@ ngx_proxy_user_proof_token(ngx_http_request_t *r,
 
 static pu_reason_t
 ngx_proxy_user_proof_verify(ngx_http_request_t *r,
-    ngx_proxy_user_identity_t *id, const u_char *digest)
+    ngx_proxy_user_identity_t *id)
 {
-    u_char                             packed[NGX_PROXY_USER_RECORD_MAX];
-    u_char                            *p;
-    size_t                             len;
-    ngx_uint_t                         fits;
     pu_token_t                         token;
     pu_reason_t                        reason;
     const ngx_proxy_user_main_conf_t  *mcf;
@@ -176,41 +369,68 @@ ngx_proxy_user_proof_verify(ngx_http_request_t *r,
     }
 
     if (reason == PU_OK) {
-        id->issuer = token.issuer;
+        reason = ngx_proxy_user_proof_settle(r, id, &token,
+                                             ngx_current_msec);
+    }
 
-        p = packed;
-        len = ngx_proxy_user_proof_pack(mcf, &token, p, sizeof(packed));
-        fits = len && token.verified.claims.len <= PU_CLAIMS_KEPT_MAX;
-
-        if (len == 0) {
-
-            /* too long for the zone: good for this request alone */
-
-            p = ngx_pnalloc(r->pool, 2 * PU_TOKEN_LEN_MAX);
-            len = p ? ngx_proxy_user_proof_pack(mcf, &token, p,
-                                                 2 * PU_TOKEN_LEN_MAX)
-                    : 0;
-        }
-
-        if (len == 0
-            || ngx_proxy_user_proof_keep(r, id, p, len) != NGX_OK
-            || ngx_proxy_user_proof_name(mcf, id, &token) != NGX_OK
-            || ngx_proxy_user_proof_describe(r, id, &token) != NGX_OK)
-        {
-            reason = PU_INTERNAL;
-
-        } else if (!fits) {
-            id->packed.len = 0;
-
-        } else if (id->jti.good) {
-            ngx_proxy_user_zone_put_token(mcf->zone, digest, packed, len,
-                                          &id->jti);
-        }
+    if (reason == PU_OK && id->packed.len && id->jti.good) {
+        ngx_proxy_user_zone_put_token(mcf->zone, id->digest, id->packed.data,
+                                      id->packed.len, &id->jti);
     }
 
     pu_token_clear(&token);
 
     return reason;
+}
+
+
+/* A verified token, as good as at "since", is what the request has shown. */
+
+static pu_reason_t
+ngx_proxy_user_proof_settle(ngx_http_request_t *r,
+    ngx_proxy_user_identity_t *id, const pu_token_t *token, ngx_msec_t since)
+{
+    u_char                             packed[NGX_PROXY_USER_RECORD_MAX];
+    u_char                            *p;
+    size_t                             len;
+    ngx_uint_t                         fits;
+    const pu_verified_t               *verified;
+    const ngx_proxy_user_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
+    verified = &token->verified;
+
+    id->issuer = token->issuer;
+
+    p = packed;
+    len = ngx_proxy_user_proof_pack(mcf, token, p, sizeof(packed));
+    fits = len && verified->claims.len <= PU_CLAIMS_KEPT_MAX;
+
+    if (len == 0) {
+
+        /* too long for the zone: good for this request alone */
+
+        len = NGX_PROXY_USER_PROOF_ROOM + verified->subject.len
+              + verified->roles.len + verified->scopes.len
+              + verified->claims.len;
+
+        p = ngx_pnalloc(r->pool, len);
+        len = p ? ngx_proxy_user_proof_pack(mcf, token, p, len) : 0;
+    }
+
+    if (len == 0
+        || ngx_proxy_user_proof_keep(r, id, p, len) != NGX_OK
+        || ngx_proxy_user_proof_name(mcf, token, since, &id->jti) != NGX_OK
+        || ngx_proxy_user_proof_describe(r, id, token) != NGX_OK)
+    {
+        return PU_INTERNAL;
+    }
+
+    if (!fits) {
+        id->packed.len = 0;
+    }
+
+    return PU_OK;
 }
 
 
@@ -221,23 +441,24 @@ ngx_proxy_user_proof_verify(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_proxy_user_proof_name(const ngx_proxy_user_main_conf_t *mcf,
-    ngx_proxy_user_identity_t *id, const pu_token_t *token)
+    const pu_token_t *token, ngx_msec_t since, ngx_proxy_user_jti_t *jti)
 {
     pu_str_t  parts[PU_HANDLE_PARTS];
 
-    ngx_memzero(&id->jti, sizeof(ngx_proxy_user_jti_t));
-    id->jti.good = 1;
+    ngx_memzero(jti, sizeof(ngx_proxy_user_jti_t));
+    jti->good = 1;
+    jti->since = since;
 
     if (mcf->redis == NULL || token->jti.data == NULL) {
         return NGX_OK;
     }
 
-    id->jti.named = 1;
-    id->jti.good = 0;
+    jti->named = 1;
+    jti->good = 0;
 
     pu_handle_parts(parts, token->issuer->url, token->jti);
 
-    return pu_hash_sha256(mcf->hash, id->jti.digest, parts, PU_HANDLE_PARTS)
+    return pu_hash_sha256(mcf->hash, jti->digest, parts, PU_HANDLE_PARTS)
            ? NGX_OK : NGX_ERROR;
 }
 
@@ -402,10 +623,14 @@ pu_reason_t
 ngx_proxy_user_prove_again(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id)
 {
+    pu_str_t     claims;
     pu_token_t   token;
     pu_reason_t  reason;
 
-    reason = ngx_proxy_user_proof_token(r, id, &token);
+    claims = id->verified.claims;
+
+    reason = claims.len ? pu_token_recall(&token, id->issuer, claims)
+                        : ngx_proxy_user_proof_token(r, id, &token);
 
     if (reason == PU_OK
         && ngx_proxy_user_proof_describe(r, id, &token) != NGX_OK)

@@ -1,5 +1,6 @@
 /*
- * A token becomes a proven identity: from the zone, or verified.
+ * A token becomes a proven identity: from the zone, verified, or by what its
+ * issuer says.
  *
  * Knows no location and decides nothing: whether the identity may come in here
  * is for ngx_proxy_user_access.c.
@@ -12,9 +13,11 @@
 
 
 /*
- * Proves id->token: sets id->judged and id->proof, PU_OK (then issuer,
- * verified and handle are filled, in the request's pool) or the reason.  Or
- * sets id->leave: news is awaited, after which it has to be called again.
+ * Proves id->token; one that does not say itself whose it is, by id->opener,
+ * whose key opens it or who is asked about it.  Sets id->judged and id->proof,
+ * PU_OK (then issuer, verified and handle are filled, in the request's pool)
+ * or the reason.  Or sets id->leave: news is awaited, after which it has to be
+ * called again unless id->judged is set by then.
  */
 void ngx_proxy_user_prove(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id);
@@ -34,8 +37,9 @@ pu_reason_t ngx_proxy_user_prove_named(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id, ngx_uint_t stale);
 
 /*
- * Verifies id->token once more for what only a new user needs: fills
- * id->display and id->service.  PU_OK or the reason.
+ * Reads the claims once more for what only a new user needs, verifying
+ * id->token once more if they were not kept: fills id->display and
+ * id->service.  PU_OK or the reason.
  */
 pu_reason_t ngx_proxy_user_prove_again(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id);

@@ -127,6 +127,12 @@ ngx_proxy_user_fetch_headers(ngx_proxy_user_fetch_t *fetch)
     list = curl_slist_append(NULL, "Accept: application/json");
     ok = (list != NULL);
 
+    /* older ones wait for a word before they send a form of 1 KiB */
+
+    if (ok && fetch->request.form.data) {
+        ok = (curl_slist_append(list, "Expect:") != NULL);
+    }
+
     if (ok && fetch->request.authorization.len) {
         size = fetch->request.authorization.len + sizeof("Authorization: ");
 

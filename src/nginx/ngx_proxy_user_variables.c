@@ -278,10 +278,7 @@ ngx_proxy_user_variable_made(ngx_http_request_t *r,
 }
 
 
-/*
- * Read when asked for: from the token as it came, which has been verified in
- * this request, or from what is kept of one that does not show its claims.
- */
+/* Read when asked for. */
 
 static ngx_int_t
 ngx_proxy_user_variable_claim(ngx_http_request_t *r,
@@ -289,9 +286,7 @@ ngx_proxy_user_variable_claim(ngx_http_request_t *r,
 {
     ngx_str_t *variable = (ngx_str_t *) data;
 
-    int64_t                           len;
-    u_char                           *p;
-    pu_str_t                          name, claims, value;
+    pu_str_t                          name, value;
     ngx_log_t                         log;
     const ngx_proxy_user_identity_t  *id;
 
@@ -299,34 +294,26 @@ ngx_proxy_user_variable_claim(ngx_http_request_t *r,
 
     id = ngx_proxy_user_identity_find(r);
 
-    if (id && ngx_proxy_user_identity_shown(id)
-        && id->kind == PU_HANDLE_SUB)
-    {
+    if (id && ngx_proxy_user_identity_shown(id)) {
         name.len = variable->len - (sizeof(NGX_PROXY_USER_CLAIM) - 1);
         name.data = variable->data + sizeof(NGX_PROXY_USER_CLAIM) - 1;
 
-        claims = id->verified.claims;
+        switch (ngx_proxy_user_identity_claim(r, id, name, &value)) {
 
-        p = ngx_pnalloc(r->pool, ngx_max(id->token.len, claims.len));
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
+        case NGX_OK:
+            break;
 
-        len = claims.len ? pu_claims_claim(claims, name, p)
-                         : pu_token_claim(ngx_proxy_user_str(&id->token),
-                                          name, p);
-
-        if (len == -2) {
+        case NGX_DECLINED:
             log = ngx_proxy_user_identity_log(r);
 
             ngx_log_error(NGX_LOG_WARN, &log, 0,
                           "proxy_user: the claim for \"$%V\" has a control "
                           "byte: the variable is empty, client: %V",
                           variable, &r->connection->addr_text);
-        }
+            break;
 
-        if (len > 0) {
-            value = (pu_str_t) { len, p };
+        default:
+            return NGX_ERROR;
         }
     }
 

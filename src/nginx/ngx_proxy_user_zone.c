@@ -30,7 +30,7 @@ static ngx_uint_t ngx_proxy_user_zone_changed(ngx_proxy_user_zone_t *zone,
 /* per mille of the arena that a kind keeps when others want room */
 
 static const uint32_t  ngx_proxy_user_zone_shares[NGX_PROXY_USER_KINDS] = {
-    320, 150, 335, 30, 30, 20, 15, 20, 35, 15, 5, 25
+    320, 150, 335, 20, 30, 20, 15, 20, 35, 15, 5, 25, 10
 };
 
 

@@ -31,6 +31,9 @@
 #define NGX_PROXY_USER_SALT_LEN      16
 
 #define NGX_PROXY_USER_TOKEN_AGE     300000       /* ms */
+#define NGX_PROXY_USER_ASKED_AGE     60000        /* of one somebody was asked
+                                                     about */
+#define NGX_PROXY_USER_REFUSED_AGE   5000         /* the same, if refused */
 #define NGX_PROXY_USER_USER_AGE      300000
 #define NGX_PROXY_USER_NONE_AGE      5000
 #define NGX_PROXY_USER_USED_AGE      60000
@@ -76,22 +79,34 @@ ngx_proxy_user_zone_t *ngx_proxy_user_zone_add(ngx_conf_t *cf, size_t size,
 typedef struct {
     u_char       digest[PU_SHA256_LEN];
     uint64_t     applied;               /* before Redis was asked for it */
+    ngx_msec_t   since;                 /* the token was good then */
     unsigned     named:1;               /* the rest means something */
     unsigned     good:1;                /* not revoked, as of now */
 } ngx_proxy_user_jti_t;
 
 
 /*
- * A verified token by the SHA-256 of its text.  "data" has room for
- * NGX_PROXY_USER_RECORD_MAX.  NGX_OK, *len and "jti" (not good: it has to be
- * asked for again), or NGX_DECLINED.  put drops quietly what is too long, and
- * what has been revoked since jti->applied.
+ * A verified token by the SHA-256 of its text, unless it is older than "age".
+ * "data" has room for NGX_PROXY_USER_RECORD_MAX.  NGX_OK, *len and "jti" (not
+ * good: it has to be asked for again), or NGX_DECLINED.  put drops quietly
+ * what is too long, and what has been revoked since jti->applied.
  */
 ngx_int_t ngx_proxy_user_zone_token(ngx_proxy_user_zone_t *zone,
-    const u_char *key, u_char *data, size_t *len, ngx_proxy_user_jti_t *jti);
+    const u_char *key, ngx_msec_t age, u_char *data, size_t *len,
+    ngx_proxy_user_jti_t *jti);
 void ngx_proxy_user_zone_put_token(ngx_proxy_user_zone_t *zone,
     const u_char *key, const u_char *data, size_t len,
     const ngx_proxy_user_jti_t *jti);
+
+/*
+ * A token that its issuer was asked about at "since", and that is not good:
+ * the reason, PU_OK when there is none.  Neither a good nor a bad answer
+ * outlives the other.
+ */
+pu_reason_t ngx_proxy_user_zone_refused(ngx_proxy_user_zone_t *zone,
+    const u_char *key);
+void ngx_proxy_user_zone_put_refused(ngx_proxy_user_zone_t *zone,
+    const u_char *key, pu_reason_t reason, ngx_msec_t since);
 
 /* Is a token of this name known to have been revoked? */
 ngx_uint_t ngx_proxy_user_zone_revoked(ngx_proxy_user_zone_t *zone,

@@ -12,7 +12,7 @@
 #include "ngx_proxy_user_zone.h"
 
 
-#define NGX_PROXY_USER_LAYOUT      4    /* part of the zone's name */
+#define NGX_PROXY_USER_LAYOUT      5    /* part of the zone's name */
 #define NGX_PROXY_USER_TOMBS_MIN   1024 /* chunks, if there are so many */
 
 
@@ -29,6 +29,7 @@ typedef enum {
     NGX_PROXY_USER_FAILURES,
     NGX_PROXY_USER_WORKERS,
     NGX_PROXY_USER_KEYS,
+    NGX_PROXY_USER_REFUSED,             /* tokens, by who was asked */
     NGX_PROXY_USER_KINDS
 } ngx_proxy_user_kind_e;
 

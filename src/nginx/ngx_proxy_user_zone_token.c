@@ -23,7 +23,7 @@ typedef struct {
 
 ngx_int_t
 ngx_proxy_user_zone_token(ngx_proxy_user_zone_t *zone, const u_char *key,
-    u_char *data, size_t *len, ngx_proxy_user_jti_t *jti)
+    ngx_msec_t age, u_char *data, size_t *len, ngx_proxy_user_jti_t *jti)
 {
     size_t                        skip;
     ngx_int_t                     rc;
@@ -41,13 +41,14 @@ ngx_proxy_user_zone_token(ngx_proxy_user_zone_t *zone, const u_char *key,
 
     e = ngx_proxy_user_arena_find(arena, NGX_PROXY_USER_TOKENS, key);
 
-    if (e && ngx_proxy_user_zone_age(e->stamp) >= NGX_PROXY_USER_TOKEN_AGE) {
+    if (e && ngx_proxy_user_zone_age(e->stamp) >= age) {
         ngx_proxy_user_arena_drop(arena, e);
         e = NULL;
     }
 
     if (e) {
         skip = 0;
+        jti->since = e->stamp;
 
         if (e->mark == NGX_PROXY_USER_NAMED) {
             skip = sizeof(name);
@@ -101,12 +102,59 @@ ngx_proxy_user_zone_put_token(ngx_proxy_user_zone_t *zone, const u_char *key,
         || !ngx_proxy_user_zone_jti_changed(zone, jti->digest, jti->applied))
     {
         e = ngx_proxy_user_arena_put(&zone->arena, NGX_PROXY_USER_TOKENS, key,
-                                     ngx_current_msec, record, p - record);
+                                     jti->since, record, p - record);
 
         if (e && jti->named) {
             e->mark = NGX_PROXY_USER_NAMED;
         }
+
+        ngx_proxy_user_arena_forget(&zone->arena, NGX_PROXY_USER_REFUSED,
+                                    key);
     }
+
+    ngx_proxy_user_zone_unlock(zone);
+}
+
+
+pu_reason_t
+ngx_proxy_user_zone_refused(ngx_proxy_user_zone_t *zone, const u_char *key)
+{
+    pu_reason_t              reason;
+    ngx_proxy_user_entry_t  *e;
+
+    reason = PU_OK;
+
+    ngx_proxy_user_zone_lock(zone);
+
+    e = ngx_proxy_user_arena_find(&zone->arena, NGX_PROXY_USER_REFUSED, key);
+
+    if (e && ngx_proxy_user_zone_age(e->stamp) < NGX_PROXY_USER_REFUSED_AGE) {
+        reason = (pu_reason_t) e->mark;
+        ngx_proxy_user_arena_use(&zone->arena, e);
+    }
+
+    ngx_proxy_user_zone_unlock(zone);
+
+    return reason;
+}
+
+
+void
+ngx_proxy_user_zone_put_refused(ngx_proxy_user_zone_t *zone,
+    const u_char *key, pu_reason_t reason, ngx_msec_t since)
+{
+    ngx_proxy_user_entry_t  *e;
+
+    ngx_proxy_user_zone_lock(zone);
+
+    e = ngx_proxy_user_arena_put(&zone->arena, NGX_PROXY_USER_REFUSED, key,
+                                 since, NULL, 0);
+
+    if (e) {
+        e->mark = reason;
+    }
+
+    ngx_proxy_user_arena_forget(&zone->arena, NGX_PROXY_USER_TOKENS, key);
 
     ngx_proxy_user_zone_unlock(zone);
 }

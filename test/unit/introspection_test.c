@@ -229,6 +229,42 @@ what_is_kept_of_it_comes_back(void)
 }
 
 
+/* "{...}" and the name of a user made by it, or NULL: nothing comes of it. */
+static void
+recalled(const char *claims, const char *display, int service)
+{
+    pu_token_t    token;
+    pu_reason_t   reason;
+    pu_issuer_t  *issuer;
+
+    issuer = mint_issuer(mint_keys(NULL), "");
+    reason = pu_token_recall(&token, issuer, pu_str(claims));
+
+    CHECK_INT(reason == PU_OK, display != NULL);
+
+    if (reason == PU_OK && display != NULL) {
+        CHECK(token.issuer == issuer);
+        CHECK(pu_str_is(token.display, display));
+        CHECK_INT(token.service, service);
+    }
+
+    pu_token_clear(&token);
+    pu_issuer_free(issuer);
+}
+
+
+static void
+a_user_is_made_by_what_was_kept(void)
+{
+    recalled("{" GOOD "}", "alice", 0);
+    recalled("{" GOOD ",\"client_id\":\"alice\"}", "alice", 1);
+    recalled("{" GOOD ",\"preferred_username\":\"Alice A\"}", "Alice A", 0);
+    recalled("{\"active\":true}", NULL, 0);
+    recalled("[]", NULL, 0);
+    recalled("", NULL, 0);
+}
+
+
 static void
 an_answer_has_a_size(void)
 {
@@ -262,13 +298,14 @@ an_answer_has_a_size(void)
 
 
 static const unit_test_t  tests[] = {
-    UNIT(what_looks_like_a_jwt_is_none_of_these),
+    UNIT_FOR("I1, I2", what_looks_like_a_jwt_is_none_of_these),
     UNIT(what_is_sent_means_the_token_and_nothing_else),
-    UNIT(only_active_true_is_active),
-    UNIT(what_is_no_answer_says_nothing),
-    UNIT(its_claims_are_judged_as_those_of_a_jwt),
+    UNIT_FOR("I5", only_active_true_is_active),
+    UNIT_FOR("I4, I5", what_is_no_answer_says_nothing),
+    UNIT_FOR("I8, I9", its_claims_are_judged_as_those_of_a_jwt),
     UNIT(what_is_kept_of_it_comes_back),
-    UNIT(an_answer_has_a_size)
+    UNIT(a_user_is_made_by_what_was_kept),
+    UNIT_FOR("I4", an_answer_has_a_size)
 };
 
 

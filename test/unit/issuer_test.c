@@ -55,21 +55,8 @@ line_accepted(const char *file, int line, const char *text)
 static void
 an_unknown_directive_is_named(void)
 {
-    size_t  i;
-    char    line[64];
-
-    static const char *const  later[] = {
-        "introspection"
-    };
-
     LINE_REFUSED("audiences api", "unknown directive \"audiences\"");
     LINE_REFUSED("Issuer https://a", "unknown directive \"Issuer\"");
-
-    for (i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-        snprintf(line, sizeof(line), "%s x", later[i]);
-        LINE_REFUSED(line, later[i]);
-        LINE_REFUSED(line, "not available in this build");
-    }
 }
 
 
@@ -392,6 +379,64 @@ a_key_file_is_read_and_named(void)
 }
 
 
+/* A file of the test with these bytes; "path" is a template of mkstemp. */
+static void
+write_secret(char *path, const char *text)
+{
+    int  fd;
+
+    fd = mkstemp(path);
+    CHECK(write(fd, text, strlen(text)) == (ssize_t) strlen(text));
+    close(fd);
+}
+
+
+static void
+whom_to_ask_needs_a_url_a_client_and_its_secret(void)
+{
+    char          good[] = "/tmp/pu_issuer_testXXXXXX";
+    char          bad[] = "/tmp/pu_issuer_testXXXXXX";
+    char          line[256], err[PU_ERROR_SIZE];
+    pu_issuer_t  *issuer;
+
+    LINE_REFUSED("introspection", "has 0 values, needed are at least 1");
+    LINE_REFUSED("introspection https://a", "has no \"client_id=\"");
+    LINE_REFUSED("introspection https://a client_id=b",
+                 "has no \"client_secret_file=\"");
+    LINE_REFUSED("introspection https://a client_secret_file=b",
+                 "has no \"client_id=\"");
+    LINE_REFUSED("introspection https://a client_id=", "\"client_id=\", all");
+    LINE_REFUSED("introspection https://a client_id=a client_id=b",
+                 "\"client_id=b\", allowed is a url, client_id= and");
+    LINE_REFUSED("introspection https://a client_secret=b",
+                 "\"client_secret=b\"");
+    LINE_REFUSED("introspection https://a client_id=b "
+                 "client_secret_file=/nowhere/s", "/nowhere/s");
+    LINE_REFUSED("introspection http://a client_id=b "
+                 "client_secret_file=/dev/null", "an https url");
+    LINE_REFUSED("introspection https://a client_id=b "
+                 "client_secret_file=/dev/null", "is empty");
+
+    write_secret(bad, "one\ntwo\n");
+    snprintf(line, sizeof(line), "introspection https://a client_id=b "
+             "client_secret_file=%s", bad);
+    LINE_REFUSED(line, "no text of one line");
+    unlink(bad);
+
+    write_secret(good, "s:c/t\r\n");
+    snprintf(line, sizeof(line), "introspection https://a "
+             "client_secret_file=%s client_id=gate", good);
+    issuer = fresh();
+    CHECK(mint_directive(issuer, line, err));
+    CHECK_STR(issuer->introspection, "https://a");
+    CHECK_STR(issuer->client_id, "gate");
+    CHECK_STR(issuer->authorization, "Basic Z2F0ZTpzJTNBYyUyRnQ=");
+    CHECK(!mint_directive(issuer, line, err));
+    pu_issuer_free(issuer);
+    unlink(good);
+}
+
+
 static void
 what_is_required_is_named(void)
 {
@@ -528,6 +573,7 @@ static const unit_test_t  tests[] = {
     UNIT(provision_is_jit_or_known),
     UNIT(a_link_needs_provisioned_users),
     UNIT(a_key_file_is_read_and_named),
+    UNIT_FOR("I14", whom_to_ask_needs_a_url_a_client_and_its_secret),
     UNIT(what_is_required_is_named),
     UNIT(defaults_are_filled),
     UNIT(each_setting_changes_the_fingerprint),

@@ -48,7 +48,7 @@ sub fake_issuer {
     $self->{pid} = fork // die "fork: $!\n";
     if ($self->{pid} == 0) {
         setpgrp;
-        $SIG{$_} = 'DEFAULT' for qw(INT TERM);
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM ALRM);
         $SIG{PIPE} = 'IGNORE';
         $SIG{CHLD} = 'IGNORE';
         eval { $self->serve($listen) };
