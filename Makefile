@@ -23,7 +23,8 @@ NGINX_WARNINGS := $(filter-out -Wcast-qual,$(WARNINGS)) -Wno-unused-parameter
 
 # make sanitize runs this file again with SANITIZE=1: the same rules, a tree
 # of its own, so that neither build ever links the other's objects.
-# make fuzz does so with FUZZ=1 and, where it has one, clang's libFuzzer.
+# make coverage does so with COVERAGE=1,
+# make fuzz with FUZZ=1 and, where it has one, clang's libFuzzer.
 ifdef FUZZ
 B := build/fuzz
 LIBFUZZER := $(shell echo 'int LLVMFuzzerTestOneInput(void *d, unsigned long n) \
@@ -41,6 +42,18 @@ B := build/sanitize
 ASAN := -fsanitize=address -fno-omit-frame-pointer
 UBSAN := -fsanitize=undefined -fno-sanitize-recover=undefined
 OPT := -O1 -g $(ASAN) $(UBSAN)
+# NGX_DEBUG_PALLOC gives every allocation from a pool a malloc of its own;
+# without it the sanitizer sees one block and no overrun inside it. UBSan looks
+# at our files only: nginx has undefined behaviour that is not ours to mend.
+STATIC_CC_OPT := -O1 -g $(ASAN) -DNGX_DEBUG_PALLOC=1
+STATIC_LD_OPT := $(ASAN) $(UBSAN)
+STATIC_ADDON := $(UBSAN) $(NGINX_WARNINGS)
+else ifdef COVERAGE
+B := build/coverage
+OPT := -O0 -g --coverage
+STATIC_CC_OPT := -O0 -g
+STATIC_LD_OPT := --coverage
+STATIC_ADDON := --coverage
 else
 B := build
 OPT := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
@@ -214,34 +227,41 @@ test:  ## everything: installs what is missing, builds, tests
 .PHONY: sanitize
 sanitize:  ## the same tests in a static nginx under ASan and UBSan
 	@tools/install-deps build test sanitize
-	@$(MAKE) --no-print-directory SANITIZE=1 sanitize-nginx
+	@$(MAKE) --no-print-directory SANITIZE=1 static-nginx
 	@$(MAKE) --no-print-directory SANITIZE=1 \
 	    build/sanitize/proxy-user unit-programs fuzz-programs
 	@tools/sanitized $(MAKE) --no-print-directory SANITIZE=1 unit
 	@tools/sanitized $(MAKE) --no-print-directory SANITIZE=1 fuzz-replay
 	@SANITIZE=1 tools/run-tests $(TESTS)
 
-ifdef SANITIZE
-.PHONY: sanitize-nginx
-sanitize-nginx: build/sanitize/nginx/objs/Makefile
-	@$(MAKE) $(MAKE_QUIETLY) --no-print-directory \
-	    -C build/sanitize/nginx/src -f ../objs/Makefile binary
+.PHONY: coverage
+coverage:  ## the same tests, and which lines and branches they reached
+	@tools/install-deps build test sanitize
+	@find build/coverage -name '*.gcda' -delete 2> /dev/null || true
+	@$(MAKE) --no-print-directory COVERAGE=1 static-nginx
+	@$(MAKE) --no-print-directory COVERAGE=1 \
+	    build/coverage/proxy-user unit-programs
+	@$(MAKE) --no-print-directory COVERAGE=1 unit
+	@COVERAGE=1 tools/run-tests $(TESTS)
+	@tools/coverage build/coverage
 
-# NGX_DEBUG_PALLOC gives every allocation from a pool a malloc of its own;
-# without it the sanitizer sees one block and no overrun inside it. UBSan looks
-# at our files only: nginx has undefined behaviour that is not ours to mend.
-build/sanitize/nginx/objs/Makefile: $(NGINX_INPUT) config config.make \
+ifdef STATIC_LD_OPT
+.PHONY: static-nginx
+static-nginx: $(B)/nginx/objs/Makefile
+	@$(MAKE) $(MAKE_QUIETLY) --no-print-directory \
+	    -C $(B)/nginx/src -f ../objs/Makefile binary
+
+$(B)/nginx/objs/Makefile: $(NGINX_INPUT) config config.make \
 		tools/configure-nginx
-	@echo "configuring a static nginx with sanitizers"
-	@src=$$(tools/nginx-source build/sanitize) && NGINX_SRC=$$src \
-	    CC_OPT="-O1 -g $(ASAN) -DNGX_DEBUG_PALLOC=1" \
-	    LD_OPT="$(ASAN) $(UBSAN)" \
-	    tools/configure-nginx build/sanitize/nginx bare \
+	@echo "configuring a static nginx in $(B)"
+	@src=$$(tools/nginx-source $(B)) && NGINX_SRC=$$src \
+	    CC_OPT="$(STATIC_CC_OPT)" LD_OPT="$(STATIC_LD_OPT)" \
+	    tools/configure-nginx $(B)/nginx bare \
 	    --with-debug --with-http_ssl_module --with-http_v2_module \
 	    --with-http_auth_request_module --with-http_realip_module \
 	    --with-http_addition_module --with-http_sub_module \
 	    --with-http_stub_status_module --error-log-path=stderr
-	@echo '$(@D)/addon/%: CFLAGS += $(UBSAN) $(NGINX_WARNINGS)' \
+	@echo '$(@D)/addon/%: CFLAGS += $(STATIC_ADDON)' \
 	    | sed 's|^|$(CURDIR)/|' >> $@
 endif
 
