@@ -50,6 +50,9 @@ char *ngx_proxy_user_audit_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_proxy_user_explain_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* The words of a line for the core, in cf->pool; NULL when memory is gone. */
+pu_str_t *ngx_proxy_user_words(ngx_conf_t *cf);
+
 /*
  * Is a content handler that is for operators guarded, or said not to be?  In
  * its setter "words" from the second on are looked at: the last may be

@@ -213,6 +213,28 @@ ngx_proxy_user_issuer_cleanup(void *data)
 }
 
 
+pu_str_t *
+ngx_proxy_user_words(ngx_conf_t *cf)
+{
+    pu_str_t    *list;
+    ngx_str_t   *words;
+    ngx_uint_t   i;
+
+    words = cf->args->elts;
+
+    list = ngx_palloc(cf->pool, cf->args->nelts * sizeof(pu_str_t));
+    if (list == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < cf->args->nelts; i++) {
+        list[i] = ngx_proxy_user_str(&words[i]);
+    }
+
+    return list;
+}
+
+
 /* One directive of the block; its words go to the core as they are. */
 
 static char *
@@ -227,20 +249,16 @@ ngx_proxy_user_issuer_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 
     words = cf->args->elts;
 
-    list = ngx_palloc(cf->pool, cf->args->nelts * sizeof(pu_str_t));
-    if (list == NULL) {
-        return NGX_CONF_ERROR;
-    }
+    for (i = 1; i < cf->args->nelts; i++) {
 
-    for (i = 0; i < cf->args->nelts; i++) {
-
-        if (i && ngx_proxy_user_issuer_path(cf, &words[0], &words[i])
-                 != NGX_OK)
-        {
+        if (ngx_proxy_user_issuer_path(cf, &words[0], &words[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
+    }
 
-        list[i] = ngx_proxy_user_str(&words[i]);
+    list = ngx_proxy_user_words(cf);
+    if (list == NULL) {
+        return NGX_CONF_ERROR;
     }
 
     if (!pu_issuer_set(issuer, list, cf->args->nelts,
@@ -312,8 +330,7 @@ ngx_proxy_user_rule_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     char          err[PU_ERROR_SIZE];
     pu_str_t     *list;
     pu_rule_t    *rule;
-    ngx_str_t    *words;
-    ngx_uint_t    i, n, roles;
+    ngx_uint_t    n, roles;
     ngx_array_t **slot;
 
     slot = (ngx_array_t **) (p + cmd->offset);
@@ -333,10 +350,9 @@ ngx_proxy_user_rule_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_memzero(rule, sizeof(pu_rule_t));
 
-    words = cf->args->elts;
     n = cf->args->nelts - 1;
 
-    list = ngx_palloc(cf->pool, n * sizeof(pu_str_t));
+    list = ngx_proxy_user_words(cf);
     rule->words = ngx_palloc(cf->pool, n * sizeof(pu_str_t));
 
     if (list == NULL || rule->words == NULL
@@ -345,11 +361,7 @@ ngx_proxy_user_rule_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    for (i = 0; i < n; i++) {
-        list[i] = ngx_proxy_user_str(&words[i + 1]);
-    }
-
-    if (!pu_rule_read(rule, list, n, roles, (char *) cmd->name.data, err)) {
+    if (!pu_rule_read(rule, list + 1, n, roles, (char *) cmd->name.data, err)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", err);
         return NGX_CONF_ERROR;
     }

@@ -75,20 +75,12 @@ ngx_proxy_user_profile_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 {
     pu_profile_t *profile = conf;
 
-    char         err[PU_ERROR_SIZE];
-    pu_str_t    *list;
-    ngx_str_t   *words;
-    ngx_uint_t   i;
+    char       err[PU_ERROR_SIZE];
+    pu_str_t  *list;
 
-    words = cf->args->elts;
-
-    list = ngx_palloc(cf->pool, cf->args->nelts * sizeof(pu_str_t));
+    list = ngx_proxy_user_words(cf);
     if (list == NULL) {
         return NGX_CONF_ERROR;
-    }
-
-    for (i = 0; i < cf->args->nelts; i++) {
-        list[i] = ngx_proxy_user_str(&words[i]);
     }
 
     if (!pu_profile_set(profile, list, cf->args->nelts, err)) {
