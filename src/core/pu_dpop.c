@@ -45,19 +45,6 @@ pu_until(pu_str_t *s, const char *bytes)
 }
 
 
-static int
-pu_hex(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c |= 0x20;
-
-    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
-}
-
-
 /* RFC 3986 section 2.3 */
 static int
 pu_unreserved(int c)
@@ -83,8 +70,8 @@ pu_path_decode(pu_buf_t *b, pu_str_t path)
             continue;
         }
 
-        high = (i + 2 < path.len) ? pu_hex(path.data[i + 1]) : -1;
-        low = (high == -1) ? -1 : pu_hex(path.data[i + 2]);
+        high = (i + 2 < path.len) ? pu_hex_digit(path.data[i + 1]) : -1;
+        low = (high == -1) ? -1 : pu_hex_digit(path.data[i + 2]);
 
         if (low == -1) {
             return 0;

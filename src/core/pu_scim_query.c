@@ -15,7 +15,6 @@
 static int pu_query_set(pu_scim_query_t *query, pu_str_t name,
     pu_str_t value, pu_scim_error_t *err);
 static pu_str_t pu_query_decode(char *out, pu_str_t text);
-static int pu_query_hex(int c);
 static int pu_query_list(pu_scim_query_t *query, const char *name,
     pu_str_t value);
 static int pu_query_number(pu_str_t value, pu_str_t name, int64_t *n,
@@ -212,8 +211,8 @@ pu_query_decode(char *out, pu_str_t text)
     for (i = 0; i < text.len; i++) {
 
         if (text.data[i] == '%' && i + 2 < text.len) {
-            high = pu_query_hex(text.data[i + 1]);
-            low = pu_query_hex(text.data[i + 2]);
+            high = pu_hex_digit(text.data[i + 1]);
+            low = pu_hex_digit(text.data[i + 2]);
 
             if (high >= 0 && low >= 0) {
                 out[len++] = (char) (high * 16 + low);
@@ -226,19 +225,6 @@ pu_query_decode(char *out, pu_str_t text)
     }
 
     return (pu_str_t) { len, (const uint8_t *) out };
-}
-
-
-static int
-pu_query_hex(int c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c |= 0x20;
-
-    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
 }
 
 

@@ -299,6 +299,19 @@ pu_base64url_encode(char *out, const uint8_t *data, size_t len)
 
 
 int
+pu_hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
+}
+
+
+int
 pu_str_int(pu_str_t s, int64_t *n)
 {
     int      negative;

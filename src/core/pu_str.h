@@ -122,6 +122,9 @@ size_t pu_base64url_encode(char *out, const uint8_t *data, size_t len);
 /* 1 done, 0 when OpenSSL has failed.  Empty parts are allowed. */
 int pu_sha256(uint8_t out[PU_SHA256_LEN], const pu_str_t *parts, size_t n);
 
+/* The value of a hexadecimal digit, or -1. */
+int pu_hex_digit(uint8_t c);
+
 /*
  * A decimal integer, optionally signed, and nothing else.  1 and *n, or 0
  * (empty, other bytes, outside int64).

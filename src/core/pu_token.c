@@ -11,13 +11,13 @@
 #include "pu_binding.h"
 #include "pu_json.h"
 #include "pu_jws.h"
-#include "pu_token.h"
+#include "pu_token_own.h"
 
 
 #define PU_AUDIENCES_MAX  32
 
 
-static json_t *
+json_t *
 pu_token_payload(pu_str_t payload)
 {
     pu_json_limits_t  limits;
@@ -30,7 +30,7 @@ pu_token_payload(pu_str_t payload)
 }
 
 
-static int
+int
 pu_issuer_is(const pu_issuer_t *issuer, const json_t *claims)
 {
     pu_str_t  iss;
@@ -84,8 +84,7 @@ pu_token_pick(pu_token_t *token, const pu_jws_t *jws,
 }
 
 
-/* RFC 7515 section 4.1.9: "application/" may be left out. */
-static pu_str_t
+pu_str_t
 pu_type_bare(pu_str_t type)
 {
     pu_str_t               start;
@@ -147,12 +146,12 @@ pu_claims_type_allowed(const pu_issuer_t *issuer, const json_t *claims)
 
 
 static int
-pu_audience_is_ours(const pu_issuer_t *issuer, pu_str_t aud)
+pu_audience_is_ours(const pu_list_t *ours, pu_str_t aud)
 {
     size_t  i;
 
-    for (i = 0; i < issuer->audience.n; i++) {
-        if (pu_str_eq(aud, issuer->audience.items[i])) {
+    for (i = 0; i < ours->n; i++) {
+        if (pu_str_eq(aud, ours->items[i])) {
             return 1;
         }
     }
@@ -161,33 +160,32 @@ pu_audience_is_ours(const pu_issuer_t *issuer, pu_str_t aud)
 }
 
 
-/* 1: has one of ours, 0: has none, -1: is no audience at all */
-static int
-pu_audience_check(const pu_issuer_t *issuer, const json_t *value)
+int
+pu_audience_check(const pu_list_t *ours, const json_t *value)
 {
-    int       ours;
+    int       found;
     size_t    i;
     pu_str_t  aud;
 
     if (pu_json_str(value, &aud)) {
-        return pu_audience_is_ours(issuer, aud);
+        return pu_audience_is_ours(ours, aud);
     }
 
     if (!json_is_array(value) || json_array_size(value) > PU_AUDIENCES_MAX) {
         return -1;
     }
 
-    ours = 0;
+    found = 0;
 
     for (i = 0; i < json_array_size(value); i++) {
         if (!pu_json_str(json_array_get(value, i), &aud)) {
             return -1;
         }
 
-        ours |= pu_audience_is_ours(issuer, aud);
+        found |= pu_audience_is_ours(ours, aud);
     }
 
-    return ours;
+    return found;
 }
 
 
@@ -214,7 +212,7 @@ pu_audience_allowed(const pu_issuer_t *issuer, const json_t *claims)
             continue;
         }
 
-        one = pu_audience_check(issuer, value);
+        one = pu_audience_check(&issuer->audience, value);
 
         if (one == -1) {
             return 0;
