@@ -9,6 +9,8 @@
 
 #include <openssl/crypto.h>
 
+#include "ngx_proxy_user_body.h"
+#include "ngx_proxy_user_guard.h"
 #include "ngx_proxy_user_redis.h"
 #include "ngx_proxy_user_scim.h"
 #include "ngx_proxy_user_zone.h"
@@ -31,9 +33,7 @@ struct ngx_proxy_user_scim_service_s {
 typedef struct {
     const ngx_proxy_user_scim_t     *scim;
     const ngx_str_t                 *actor;
-    u_char                          *body;
-    size_t                           body_len;
-    size_t                           body_size;
+    ngx_proxy_user_body_t            body;
     pu_scim_env_t                    env;
     pu_scim_request_t                request;
     u_char                           store[NGX_PROXY_USER_STORE_MAX];
@@ -54,15 +54,11 @@ typedef struct {
 
 
 static const ngx_str_t *ngx_proxy_user_scim_actor(ngx_http_request_t *r,
-    const ngx_proxy_user_scim_t *scim);
-static ngx_int_t ngx_proxy_user_scim_read(ngx_http_request_t *r,
-    ngx_proxy_user_scim_ctx_t *ctx);
-static void ngx_proxy_user_scim_mark(void *data);
-static ngx_proxy_user_scim_ctx_t *ngx_proxy_user_scim_ctx(
-    ngx_http_request_t *r);
-static void ngx_proxy_user_scim_body(ngx_http_request_t *r);
-static ngx_int_t ngx_proxy_user_scim_take(ngx_http_request_t *r,
-    ngx_proxy_user_scim_ctx_t *ctx);
+    const ngx_proxy_user_scim_t *scim, ngx_uint_t *presented);
+static ngx_int_t ngx_proxy_user_scim_refuse(ngx_http_request_t *r,
+    const ngx_proxy_user_loc_conf_t *conf, ngx_uint_t presented);
+static ngx_int_t ngx_proxy_user_scim_body(ngx_http_request_t *r, void *data,
+    ngx_int_t rc);
 static ngx_int_t ngx_proxy_user_scim_start(ngx_http_request_t *r,
     ngx_proxy_user_scim_ctx_t *ctx);
 static ngx_int_t ngx_proxy_user_scim_base(ngx_http_request_t *r,
@@ -129,6 +125,7 @@ ngx_proxy_user_scim_close(ngx_proxy_user_scim_service_t *service)
 ngx_int_t
 ngx_proxy_user_scim_handler(ngx_http_request_t *r)
 {
+    ngx_uint_t                        presented;
     ngx_proxy_user_scim_ctx_t        *ctx;
     const ngx_proxy_user_loc_conf_t  *conf;
 
@@ -144,20 +141,10 @@ ngx_proxy_user_scim_handler(ngx_http_request_t *r)
     }
 
     ctx->scim = conf->scim;
-    ctx->actor = ngx_proxy_user_scim_actor(r, conf->scim);
+    ctx->actor = ngx_proxy_user_scim_actor(r, conf->scim, &presented);
 
     if (ctx->actor == NULL) {
-
-        if (ngx_proxy_user_scim_put(r, "WWW-Authenticate",
-                                    ngx_proxy_user_str(&conf->challenge),
-                                    &r->headers_out.www_authenticate)
-            != NGX_OK)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return ngx_proxy_user_scim_error(r, NGX_HTTP_UNAUTHORIZED,
-                                         "a token of a directory is needed");
+        return ngx_proxy_user_scim_refuse(r, conf, presented);
     }
 
     if (r->headers_in.content_length_n > (off_t) ctx->scim->body_max) {
@@ -166,7 +153,11 @@ ngx_proxy_user_scim_handler(ngx_http_request_t *r)
                                          "the body is too large");
     }
 
-    return ngx_proxy_user_scim_read(r, ctx);
+    ctx->body.max = ctx->scim->body_max;
+    ctx->body.handler = ngx_proxy_user_scim_body;
+    ctx->body.data = ctx;
+
+    return ngx_proxy_user_body_read(r, &ctx->body);
 }
 
 
@@ -174,13 +165,15 @@ ngx_proxy_user_scim_handler(ngx_http_request_t *r)
 
 static const ngx_str_t *
 ngx_proxy_user_scim_actor(ngx_http_request_t *r,
-    const ngx_proxy_user_scim_t *scim)
+    const ngx_proxy_user_scim_t *scim, ngx_uint_t *presented)
 {
     u_char                              digest[PU_SHA256_LEN];
     pu_str_t                            text, scheme;
     ngx_uint_t                          i;
     const ngx_str_t                    *name;
     const ngx_proxy_user_scim_token_t  *token;
+
+    *presented = 0;
 
     if (r->headers_in.authorization == NULL) {
         return NULL;
@@ -201,6 +194,8 @@ ngx_proxy_user_scim_actor(ngx_http_request_t *r,
     text.data += scheme.len;
     text.len -= scheme.len;
 
+    *presented = (text.len != 0);
+
     if (text.len == 0 || !pu_sha256(digest, &text, 1)) {
         return NULL;
     }
@@ -218,164 +213,57 @@ ngx_proxy_user_scim_actor(ngx_http_request_t *r,
 }
 
 
-/* Piece by piece into memory: never a file, never more than is allowed. */
+/* A directory whose token is good is not kept waiting by those who try. */
 
 static ngx_int_t
-ngx_proxy_user_scim_read(ngx_http_request_t *r,
-    ngx_proxy_user_scim_ctx_t *ctx)
+ngx_proxy_user_scim_refuse(ngx_http_request_t *r,
+    const ngx_proxy_user_loc_conf_t *conf, ngx_uint_t presented)
 {
-    ngx_int_t            rc;
-    ngx_pool_cleanup_t  *cln;
+    pu_left_t  left;
 
-    cln = ngx_pool_cleanup_add(r->pool, 0);
-    if (cln == NULL) {
+    if (presented && !ngx_proxy_user_guard_open(r, &left)) {
+
+        if (ngx_proxy_user_guard_headers(r, &left) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_proxy_user_scim_error(r, NGX_HTTP_TOO_MANY_REQUESTS,
+                                         "too many failures from here");
+    }
+
+    if (presented) {
+        ngx_proxy_user_guard_failed(r, PU_KEY_UNKNOWN);
+    }
+
+    if (ngx_proxy_user_scim_put(r, "WWW-Authenticate",
+                                ngx_proxy_user_str(&conf->challenge),
+                                &r->headers_out.www_authenticate)
+        != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    cln->handler = ngx_proxy_user_scim_mark;
-    cln->data = ctx;
-
-    r->request_body_no_buffering = 1;
-
-    rc = ngx_http_read_client_request_body(r, ngx_proxy_user_scim_body);
-
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        return rc;
-    }
-
-    return NGX_DONE;
-}
-
-
-/* By this handler it is found again: the module's context is an identity. */
-
-static void
-ngx_proxy_user_scim_mark(void *data)
-{
-    /* void */
-}
-
-
-static ngx_proxy_user_scim_ctx_t *
-ngx_proxy_user_scim_ctx(ngx_http_request_t *r)
-{
-    ngx_pool_cleanup_t  *cln;
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_proxy_user_scim_mark) {
-            return cln->data;
-        }
-    }
-
-    return NULL;
-}
-
-
-static void
-ngx_proxy_user_scim_body(ngx_http_request_t *r)
-{
-    ngx_int_t                   rc;
-    ngx_proxy_user_scim_ctx_t  *ctx;
-
-    ctx = ngx_proxy_user_scim_ctx(r);
-
-    for ( ;; ) {
-        rc = ngx_proxy_user_scim_take(r, ctx);
-
-        if (rc == NGX_DECLINED) {
-            rc = ngx_proxy_user_scim_error(r,
-                                           NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                                           "the body is too large");
-            break;
-        }
-
-        if (rc != NGX_OK) {
-            break;
-        }
-
-        if (!r->reading_body) {
-            r->read_event_handler = ngx_http_block_reading;
-            rc = ngx_proxy_user_scim_start(r, ctx);
-            break;
-        }
-
-        rc = ngx_http_read_unbuffered_request_body(r);
-
-        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-            break;
-        }
-
-        if (rc == NGX_AGAIN && r->request_body->bufs == NULL) {
-            r->read_event_handler = ngx_proxy_user_scim_body;
-            return;
-        }
-    }
-
-    if (rc != NGX_AGAIN) {
-        ngx_http_finalize_request(r, rc);
-    }
-}
-
-
-/* What has come: NGX_OK, NGX_DECLINED when it is too much, or a status. */
-
-static ngx_int_t
-ngx_proxy_user_scim_take(ngx_http_request_t *r,
-    ngx_proxy_user_scim_ctx_t *ctx)
-{
-    u_char       *grown;
-    size_t        len, size;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
-
-    if (r->request_body == NULL) {
-        return NGX_OK;
-    }
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        b = cl->buf;
-
-        if (!ngx_buf_in_memory(b)) {
-            continue;
-        }
-
-        len = b->last - b->pos;
-
-        if (len > ctx->scim->body_max - ctx->body_len) {
-            return NGX_DECLINED;
-        }
-
-        if (len > ctx->body_size - ctx->body_len) {
-            size = ngx_max(ctx->body_size * 2, ctx->body_len + len);
-            size = ngx_max(size, (size_t) ngx_max(
-                                         r->headers_in.content_length_n, 0));
-
-            grown = ngx_pnalloc(r->pool, size);
-            if (grown == NULL) {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
-
-            if (ctx->body_len) {
-                ngx_memcpy(grown, ctx->body, ctx->body_len);
-                (void) ngx_pfree(r->pool, ctx->body);
-            }
-
-            ctx->body = grown;
-            ctx->body_size = size;
-        }
-
-        ngx_memcpy(ctx->body + ctx->body_len, b->pos, len);
-        ctx->body_len += len;
-        b->pos = b->last;
-    }
-
-    r->request_body->bufs = NULL;
-
-    return NGX_OK;
+    return ngx_proxy_user_scim_error(r, NGX_HTTP_UNAUTHORIZED,
+                                     "a token of a directory is needed");
 }
 
 
 /* NGX_AGAIN: the flight will end the request. */
+
+static ngx_int_t
+ngx_proxy_user_scim_body(ngx_http_request_t *r, void *data, ngx_int_t rc)
+{
+    ngx_proxy_user_scim_ctx_t *ctx = data;
+
+    if (rc != NGX_OK) {
+        return ngx_proxy_user_scim_error(r,
+                                         NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                         "the body is too large");
+    }
+
+    return ngx_proxy_user_scim_start(r, ctx);
+}
+
 
 static ngx_int_t
 ngx_proxy_user_scim_start(ngx_http_request_t *r,
@@ -415,7 +303,7 @@ ngx_proxy_user_scim_start(ngx_http_request_t *r,
     ctx->request.if_match = ngx_proxy_user_scim_header(r, "If-Match");
     ctx->request.if_none_match = ngx_proxy_user_scim_header(r,
                                                            "If-None-Match");
-    ctx->request.body = (pu_str_t) { ctx->body_len, ctx->body };
+    ctx->request.body = ctx->body.text;
 
     if (ctx->request.path.len && ctx->request.path.data[0] != '/') {
         return ngx_proxy_user_scim_error(r, NGX_HTTP_NOT_FOUND,

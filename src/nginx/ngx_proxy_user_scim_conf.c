@@ -4,6 +4,7 @@
  * the directories' tokens.  In the master, while a configuration is read.
  */
 
+#include "ngx_proxy_user_body.h"
 #include "ngx_proxy_user_scim.h"
 
 
@@ -362,17 +363,8 @@ ngx_proxy_user_scim_merge(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf)
     conf->enable = NGX_PROXY_USER_OFF;
     mcf->scims = 1;
 
-    /* what is too large is said as SCIM says it: the handler counts */
-
-    conf->scim->body_max = NGX_PROXY_USER_SCIM_BODY;
-
-    if (clcf->client_max_body_size
-        && clcf->client_max_body_size < NGX_PROXY_USER_SCIM_BODY)
-    {
-        conf->scim->body_max = clcf->client_max_body_size;
-    }
-
-    clcf->client_max_body_size = 0;
+    conf->scim->body_max = ngx_proxy_user_body_max(cf,
+                                                   NGX_PROXY_USER_SCIM_BODY);
 
     return NGX_CONF_OK;
 }
