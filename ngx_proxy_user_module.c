@@ -12,6 +12,7 @@
 #include "ngx_proxy_user_audit.h"
 #include "ngx_proxy_user_conf.h"
 #include "ngx_proxy_user_cut.h"
+#include "ngx_proxy_user_events.h"
 #include "ngx_proxy_user_guard.h"
 #include "ngx_proxy_user_introspect.h"
 #include "ngx_proxy_user_limit.h"
@@ -172,6 +173,13 @@ static ngx_command_t  ngx_proxy_user_commands[] = {
     { ngx_string("proxy_user_scim_role"),
       NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
       ngx_proxy_user_scim_role_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("proxy_user_events"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_proxy_user_events_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -358,6 +366,14 @@ ngx_proxy_user_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    if (mcf->told) {
+        mcf->events = ngx_proxy_user_events_open(cycle, mcf);
+
+        if (mcf->events == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     mcf->store = ngx_proxy_user_store_open(cycle, mcf);
     mcf->hash = pu_hash_new();
     mcf->keyring = ngx_proxy_user_keyring_open(cycle, mcf);
@@ -429,6 +445,11 @@ ngx_proxy_user_close(void *data)
     if (mcf->scim) {
         ngx_proxy_user_scim_close(mcf->scim);
         mcf->scim = NULL;
+    }
+
+    if (mcf->events) {
+        ngx_proxy_user_events_close(mcf->events);
+        mcf->events = NULL;
     }
 
     if (mcf->assertions) {

@@ -16,7 +16,7 @@ use MIME::Base64 qw(encode_base64url);
 
 my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 my $redis = redis_start();
-my $nginx = scim_nginx(roles => <<'END');
+my $nginx = scim_nginx(scim => 'if ($arg_if) { set $x 1; }', roles => <<'END');
 proxy_user_scim_role "Editors" editor reader;
 proxy_user_scim_role "Readers" reader;
 END
@@ -66,6 +66,7 @@ subtest 'who may ask' => sub {
             Authorization => "bearer  $SECRET")->{status}, 200, 'any case');
     is(scim('GET', '/Users', undef, token => "$SECRET-2")->{status}, 200,
        'the other directory');
+    is(scim('GET', '/Users?if=1')->{status}, 200, 'within an "if"');
     unlike($nginx->log, qr/\Q$SECRET\E/, 'no token in the log');
 };
 

@@ -298,6 +298,69 @@ END
 };
 
 
+# What takes other credentials than users have counts for the same addresses.
+subtest 'directories and events' => sub {
+    my $redis = redis_start();
+    my $file = write_file('scim-tokens', 'okta:' . sha256_hex('x') . "\n");
+    my $nginx = store_nginx(http => "$GUARD$REAL\n", server => <<"END");
+location /scim/v2/ { proxy_user_scim token_file=$file; }
+location = /events { proxy_user_events issuer=idp; }
+END
+    warm($nginx);
+    my $ask = sub {
+        my ($address, $method, $uri, $body, @header) = @_;
+        return $nginx->ask($method, $uri, headers => [
+            ['X-Client' => $address], @header], body => $body);
+    };
+    my $scim = sub {
+        my ($address, $token) = @_;
+        return $ask->($address, 'GET', '/scim/v2/Users', undef,
+            defined $token ? [Authorization => $token] : ());
+    };
+    my $push = sub {
+        return $ask->($_[0], 'POST', '/events', $_[1],
+                      ['Content-Type' => 'application/secevent+jwt']);
+    };
+    my $many = sub {
+        my ($code, @arg) = @_;
+        return join ' ', map { $code->(@arg)->{status} } 1 .. 6;
+    };
+
+    is $many->($scim, '192.0.2.1', 'Bearer y'), '401 401 401 401 401 429',
+        'a directory with a wrong token';
+    my $r = $scim->('192.0.2.1', 'Bearer y');
+    like $r->{headers}{ratelimit}, qr/^"failures";r=0;t=\d+$/,
+        'is told when to come again';
+    like $r->{body}, qr/"status":"429"/, 'in the words of SCIM';
+    ok !defined $r->{headers}{'www-authenticate'}, 'it is no challenge';
+    is $scim->('192.0.2.1', 'Bearer x')->{status}, 200,
+        'with the right one it passes';
+    is from($nginx, '192.0.2.1', fresh()), '429 too_many_failures',
+        'an address is one for all';
+    is $many->($scim, '192.0.2.2'), '401 401 401 401 401 401', 'no token';
+    is $many->($scim, '192.0.2.2', 'Basic eDp5'),
+        '401 401 401 401 401 401', 'another scheme is none';
+
+    my $set = sub { token(header => { typ => 'secevent+jwt' }, claims => {
+        iat => int time, exp => undef, sub => undef, jti => "j-" . rand, @_ }) };
+    is $many->($push, '192.0.2.3', $forged), '400 400 400 400 400 429',
+        'events that nobody has signed';
+    is $push->('192.0.2.3', $set->(events => { 'urn:x' => {} }))->{status},
+        429, 'a good one has to wait: nothing is verified';
+    like $push->('192.0.2.3', 'x')->{headers}{ratelimit},
+        qr/^"failures";r=0;t=\d+$/, 'and is told for how long';
+    is $push->('192.0.2.4', $set->(events => { 'urn:x' => {} }))->{status},
+        202, 'not one from elsewhere';
+    is $many->($push, '192.0.2.4', $set->()), '400 400 400 400 400 400',
+        'who is the issuer and makes a mistake is nobody who tries';
+    is $many->($push, '192.0.2.4', ''), '400 400 400 400 400 400',
+        'nor is who has nothing';
+    is $push->('192.0.2.4', $set->(events => { 'urn:x' => {} }))->{status},
+        202, 'and still comes in';
+    $redis->stop;
+};
+
+
 subtest 'nothing is refused in report mode' => sub {
     my $nginx = store_nginx(url => undef, http => "$GUARD$REAL\n",
                             server => <<'END');

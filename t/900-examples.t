@@ -81,6 +81,14 @@ my %example = (
          qr/totalResults/],
         ['the directory elsewhere', 'GET /a', 'of-the-directory', 401,
          'token_malformed']],
+    'events.conf' => ['/a',
+        ['an employee', 'GET /a', $employee, 200, 'ok'],
+        ['suspended', 'GET /a', $suspended, 403, 'user_suspended'],
+        ['events are posted', 'GET /events', undef, 405, ''],
+        ['an access token is none', 'POST /events', { Authorization =>
+         "Bearer $employee", 'Content-Type' => 'application/json' }, 401, ''],
+        ['nor is nothing', 'POST /events', { 'Content-Type' =>
+         'application/secevent+jwt' }, 400, '', qr/"err":"invalid_request"/]],
     'quickstart.conf' => ['/books',
         ['the health check', 'GET /health', undef, 204, ''],
         ['a reader reads', 'GET /books', of('found', sub => 'rita',
@@ -241,7 +249,7 @@ sub left_over {
 
     my @known = (qr{/var/log/nginx/}, qr{127\.0\.0\.1:(?:6379|8080|9000|514)},
                  qr{\b(?:login|partner|api)\.example\.\w+}, qr{[\w-]+\.json},
-                 qr{=gateway-secret;},
+                 qr{=gateway-secret;}, qr{audience=website;},
                  qr{scim-tokens|^\s*proxy_user_scim_role "API \w+" \w+;});
 
     # A directive may go on over several lines; the last one has the mark.

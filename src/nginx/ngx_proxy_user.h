@@ -34,6 +34,9 @@ typedef struct ngx_proxy_user_assertion_s   ngx_proxy_user_assertion_t;
 typedef struct ngx_proxy_user_scim_s        ngx_proxy_user_scim_t;
 typedef struct ngx_proxy_user_scim_service_s
     ngx_proxy_user_scim_service_t;
+typedef struct ngx_proxy_user_events_s      ngx_proxy_user_events_t;
+typedef struct ngx_proxy_user_events_service_s
+    ngx_proxy_user_events_service_t;
 typedef struct ngx_proxy_user_assertions_s  ngx_proxy_user_assertions_t;
 typedef struct ngx_proxy_user_cuts_s        ngx_proxy_user_cuts_t;
 
@@ -96,6 +99,8 @@ typedef struct {
     ngx_proxy_user_assertions_t     *assertions;  /* set in a worker */
     ngx_uint_t                       scims;       /* is there a location? */
     ngx_proxy_user_scim_service_t   *scim;        /* set in a worker */
+    ngx_uint_t                       told;        /* a location for events? */
+    ngx_proxy_user_events_service_t *events;      /* set in a worker */
     ngx_proxy_user_cuts_t           *cuts;        /* set in a worker */
 } ngx_proxy_user_main_conf_t;
 
@@ -127,6 +132,7 @@ typedef struct {
     pu_rate_t                       *failures;    /* the guard; NULL: off */
     ngx_proxy_user_assertion_t      *assertion;   /* NULL: none */
     ngx_proxy_user_scim_t           *scim;        /* NULL; not inherited */
+    ngx_proxy_user_events_t         *events;      /* the same */
     ngx_uint_t                       cut;
 } ngx_proxy_user_loc_conf_t;
 

@@ -20,8 +20,6 @@ static pu_reason_t ngx_proxy_user_bind_key(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id);
 static ngx_uint_t ngx_proxy_user_bind_proof(ngx_http_request_t *r,
     ngx_str_t *proof);
-static ngx_uint_t ngx_proxy_user_bind_host(ngx_http_request_t *r,
-    const ngx_proxy_user_identity_t *id, pu_dpop_request_t *request);
 static ngx_uint_t ngx_proxy_user_bind_named(ngx_http_request_t *r,
     const ngx_proxy_user_loc_conf_t *conf, ngx_str_t *host);
 static ngx_uint_t ngx_proxy_user_bind_name(const ngx_str_t *name,
@@ -131,7 +129,9 @@ ngx_proxy_user_bind_key(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
 
     id->challenged = NGX_PROXY_USER_DPOP_PROOF;
 
-    if (n == 0 || !ngx_proxy_user_bind_host(r, id, &request)) {
+    if (n == 0
+        || !ngx_proxy_user_bind_host(r, id->last.conf, &id->host, &request))
+    {
         return PU_TOKEN_BINDING;
     }
 
@@ -196,14 +196,12 @@ ngx_proxy_user_bind_proof(ngx_http_request_t *r, ngx_str_t *proof)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_proxy_user_bind_host(ngx_http_request_t *r,
-    const ngx_proxy_user_identity_t *id, pu_dpop_request_t *request)
+    const ngx_proxy_user_loc_conf_t *conf, ngx_str_t *host,
+    pu_dpop_request_t *request)
 {
     ngx_log_t  log;
-    ngx_str_t  host;
-
-    host = id->host;
 
     request->scheme = PU_STR("http");
 
@@ -213,7 +211,7 @@ ngx_proxy_user_bind_host(ngx_http_request_t *r,
     }
 #endif
 
-    request->host = ngx_proxy_user_str(&host);
+    request->host = ngx_proxy_user_str(host);
     request->port = ngx_proxy_user_bind_port(r, request);
     request->local = 0;
 
@@ -221,8 +219,8 @@ ngx_proxy_user_bind_host(ngx_http_request_t *r,
         request->local = ngx_inet_get_port(r->connection->local_sockaddr);
     }
 
-    if (ngx_proxy_user_bind_named(r, id->last.conf, &host)
-        || ngx_proxy_user_bind_local(r, &host))
+    if (ngx_proxy_user_bind_named(r, conf, host)
+        || ngx_proxy_user_bind_local(r, host))
     {
         return 1;
     }
@@ -230,8 +228,9 @@ ngx_proxy_user_bind_host(ngx_http_request_t *r,
     log = ngx_proxy_user_identity_log(r);
 
     ngx_log_error(NGX_LOG_INFO, &log, 0,
-                  "proxy_user: no DPoP proof counts for a host that is not "
-                  "in server_name, client: %V", &r->connection->addr_text);
+                  "proxy_user: neither a DPoP proof nor a global revocation "
+                  "counts for a host that is not in server_name, "
+                  "client: %V", &r->connection->addr_text);
 
     return 0;
 }

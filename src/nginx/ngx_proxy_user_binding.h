@@ -10,6 +10,7 @@
 #define NGX_PROXY_USER_BINDING_H
 
 #include "ngx_proxy_user_identity.h"
+#include "pu_dpop.h"
 
 
 /*
@@ -28,6 +29,15 @@ pu_reason_t ngx_proxy_user_bind(ngx_http_request_t *r,
 pu_reason_t ngx_proxy_user_bind_once(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id);
 pu_reason_t ngx_proxy_user_bind_answered(ngx_proxy_user_identity_t *id);
+
+/*
+ * What a url has to be to mean this server: fills scheme, host, port and local
+ * of "request" for a request that has named this host.  1, or 0: the host is
+ * none of the server's own, and no url means it.
+ */
+ngx_uint_t ngx_proxy_user_bind_host(ngx_http_request_t *r,
+    const ngx_proxy_user_loc_conf_t *conf, ngx_str_t *host,
+    pu_dpop_request_t *request);
 
 
 #endif /* NGX_PROXY_USER_BINDING_H */

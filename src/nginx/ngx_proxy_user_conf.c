@@ -9,6 +9,7 @@
 #include "ngx_proxy_user_conf.h"
 #include "ngx_proxy_user_assertion.h"
 #include "ngx_proxy_user_cut.h"
+#include "ngx_proxy_user_events.h"
 #include "ngx_proxy_user_redis.h"
 #include "ngx_proxy_user_remote.h"
 #include "ngx_proxy_user_scim.h"
@@ -187,6 +188,20 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         if (rv != NGX_CONF_OK) {
             return rv;
         }
+    }
+
+    if (conf->events) {
+        rv = ngx_proxy_user_events_merge(cf, conf);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    /* a content handler goes on in the "if" and limit_except of its place */
+
+    if (clcf->noname) {
+        conf->scim = prev->scim;
+        conf->events = prev->events;
     }
 
     own = conf->roles != NGX_CONF_UNSET_PTR
