@@ -14,12 +14,20 @@
 int
 pu_token_opaque(pu_str_t text)
 {
-    size_t  i, dots;
+    size_t          dots;
+    const uint8_t  *p, *end;
 
-    dots = 0;
+    p = text.data;
+    end = p + text.len;
 
-    for (i = 0; i < text.len; i++) {
-        dots += (text.data[i] == '.');
+    for (dots = 0; dots < 5 && p < end; dots++) {
+        p = memchr(p, '.', (size_t) (end - p));
+
+        if (p == NULL) {
+            break;
+        }
+
+        p++;
     }
 
     return dots != 2 && dots != 4;

@@ -440,11 +440,11 @@ ngx_proxy_user_access_opener(const ngx_proxy_user_identity_t *id,
 
     text = ngx_proxy_user_str(&id->token);
 
-    if (pu_token_opaque(text)) {
+    if (conf->introspects && pu_token_opaque(text)) {
         return conf->introspects;
     }
 
-    return pu_jwe_form(text) ? conf->decrypts : NULL;
+    return (conf->decrypts && pu_jwe_form(text)) ? conf->decrypts : NULL;
 }
 
 

@@ -13,11 +13,26 @@
 #include "ngx_proxy_user_zone_limit.h"
 
 
+/*
+ * The last policy that was told: most callers have the same.  A month, the
+ * only period whose length changes, begins with an hour.
+ */
+
+typedef struct {
+    pu_limits_t                 most;
+    time_t                      hour;
+    size_t                      len;        /* 0: none */
+    u_char                      text[PU_LIMIT_TEXT_MAX];
+} ngx_proxy_user_limits_told_t;
+
+
 struct ngx_proxy_user_limits_s {
     ngx_proxy_user_zone_t      *zone;
     ngx_proxy_user_quotas_t    *quotas;     /* NULL: no profile has one */
     ngx_event_t                 beat;
     uint32_t                    worker;     /* 0: nothing is under way */
+    ngx_proxy_user_limits_told_t
+                                told;
 };
 
 
@@ -44,6 +59,8 @@ static pu_reason_t ngx_proxy_user_limit_quota(ngx_proxy_user_identity_t *id);
 static void ngx_proxy_user_limit_wake(void *data);
 static void ngx_proxy_user_limit_detach(ngx_proxy_user_identity_t *id);
 static void ngx_proxy_user_limit_leave(void *data);
+static pu_str_t ngx_proxy_user_limit_policy(const pu_limits_t *most,
+    ngx_proxy_user_limits_told_t *told);
 static ngx_int_t ngx_proxy_user_limit_header(ngx_http_request_t *r,
     const char *key, const char *lowcase, pu_str_t value);
 
@@ -305,10 +322,9 @@ ngx_int_t
 ngx_proxy_user_limit_tell(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id)
 {
-    u_char                     policy[PU_LIMIT_TEXT_MAX];
     u_char                     left[PU_LIMIT_TEXT_MAX];
     int64_t                    wait;
-    pu_buf_t                   p, l;
+    pu_buf_t                   l;
     ngx_proxy_user_limited_t  *limited;
 
     limited = id->limited;
@@ -343,14 +359,37 @@ ngx_proxy_user_limit_tell(ngx_http_request_t *r,
         break;
     }
 
-    pu_buf_init(&p, policy, sizeof(policy));
-    pu_limits_policy(&p, &limited->most, ngx_time());
-
     pu_buf_init(&l, left, sizeof(left));
     pu_limits_left(&l, limited->left);
 
-    return ngx_proxy_user_limit_headers(r, pu_buf_written(&p),
-                                        pu_buf_written(&l), wait);
+    return ngx_proxy_user_limit_headers(r,
+                                  ngx_proxy_user_limit_policy(&limited->most,
+                                                     &limited->limits->told),
+                                  pu_buf_written(&l), wait);
+}
+
+
+static pu_str_t
+ngx_proxy_user_limit_policy(const pu_limits_t *most,
+    ngx_proxy_user_limits_told_t *told)
+{
+    time_t    hour;
+    pu_buf_t  b;
+
+    hour = ngx_time() / 3600;
+
+    if (told->len == 0 || told->hour != hour
+        || ngx_memcmp(&told->most, most, sizeof(pu_limits_t)) != 0)
+    {
+        pu_buf_init(&b, told->text, sizeof(told->text));
+        pu_limits_policy(&b, most, ngx_time());
+
+        told->most = *most;
+        told->hour = hour;
+        told->len = pu_buf_written(&b).len;
+    }
+
+    return (pu_str_t) { told->len, told->text };
 }
 
 
