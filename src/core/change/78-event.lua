@@ -41,7 +41,7 @@ local function event_user()
 
     local user = BASE .. 'user:' .. id
     local issuer = key_type(user) == 'hash'
-                   and redis.call('HGET', user, 'issuer') or ''
+                   and redis.call('HMGET', user, 'issuer')[1] or ''
 
     if issuer ~= '' and issuer ~= ARGV[13] then
         return 'none'
@@ -51,12 +51,16 @@ local function event_user()
 end
 
 
+-- When an event has last said that the account is disabled.
+local function disabled_at(user)
+    return number(redis.call('HMGET', user.key, 'disabled_at')[1]) or 0
+end
+
+
 -- An account that was disabled later than this stays so: events may come in
 -- another order than that in which they happened.
 local function event_resume(user)
-    local latest = number(redis.call('HGET', user.key, 'disabled_at')) or 0
-
-    if latest > number(ARGV[16]) then
+    if disabled_at(user) > number(ARGV[16]) then
         return reply(user, 'unchanged', 'late')
     end
 
@@ -65,8 +69,8 @@ end
 
 
 local function event_suspend(user)
+    local latest = disabled_at(user)
     local answer = suspend(user)
-    local latest = number(redis.call('HGET', user.key, 'disabled_at')) or 0
 
     if answer[1] ~= 'refused' and number(ARGV[16]) > latest then
         redis.call('HSET', user.key, 'disabled_at', ARGV[16])
