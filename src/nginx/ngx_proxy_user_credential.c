@@ -5,6 +5,7 @@
 
 #include "ngx_proxy_user_certificate.h"
 #include "ngx_proxy_user_credential.h"
+#include "pu_authorization.h"
 
 
 static pu_reason_t ngx_proxy_user_shown(ngx_http_request_t *r,
@@ -12,8 +13,6 @@ static pu_reason_t ngx_proxy_user_shown(ngx_http_request_t *r,
     ngx_proxy_user_credential_t *credential);
 static pu_reason_t ngx_proxy_user_bearer(ngx_http_request_t *r,
     ngx_proxy_user_credential_t *credential);
-static ngx_uint_t ngx_proxy_user_scheme(const ngx_str_t *value,
-    const char *scheme, ngx_str_t *rest);
 static ngx_uint_t ngx_proxy_user_header(ngx_http_request_t *r,
     const ngx_str_t *name, ngx_str_t *value);
 static ngx_uint_t ngx_proxy_user_cookie(ngx_http_request_t *r,
@@ -130,8 +129,9 @@ static pu_reason_t
 ngx_proxy_user_bearer(ngx_http_request_t *r,
     ngx_proxy_user_credential_t *credential)
 {
-    ngx_str_t         value, rest;
-    ngx_table_elt_t  *h;
+    pu_reason_t          reason;
+    ngx_table_elt_t     *h;
+    pu_authorization_t   authorization;
 
     h = r->headers_in.authorization;
 
@@ -139,70 +139,14 @@ ngx_proxy_user_bearer(ngx_http_request_t *r,
         return PU_NO_CREDENTIAL;
     }
 
-    /* a tab in front, which nginx leaves there, makes it no other scheme */
+    reason = pu_authorization_read(&authorization,
+                                   ngx_proxy_user_str(&h->value));
 
-    value = h->value;
+    credential->dpop = authorization.dpop;
+    credential->token.len = authorization.token.len;
+    credential->token.data = (u_char *) authorization.token.data;
 
-    while (value.len && value.data[0] == '\t') {
-        value.data++;
-        value.len--;
-    }
-
-    if (!ngx_proxy_user_scheme(&value, "bearer", &rest)) {
-
-        if (!ngx_proxy_user_scheme(&value, "dpop", &rest)) {
-            return PU_NO_CREDENTIAL;
-        }
-
-        credential->dpop = 1;
-    }
-
-    if (value.len != h->value.len) {
-        credential->token = h->value;
-        return PU_TOKEN_MALFORMED;
-    }
-
-    if (rest.len == 0
-        || memchr(rest.data, ' ', rest.len)
-        || memchr(rest.data, ',', rest.len))
-    {
-        return PU_CREDENTIAL_MALFORMED;
-    }
-
-    credential->token = rest;
-
-    return PU_OK;
-}
-
-
-/* RFC 9110 section 11.1: the scheme without regard to case, one space. */
-
-static ngx_uint_t
-ngx_proxy_user_scheme(const ngx_str_t *value, const char *scheme,
-    ngx_str_t *rest)
-{
-    size_t  len;
-
-    len = ngx_strlen(scheme);
-
-    if (value->len < len
-        || ngx_strncasecmp(value->data, (u_char *) scheme, len) != 0)
-    {
-        return 0;
-    }
-
-    rest->data = value->data + len;
-    rest->len = value->len - len;
-
-    if (rest->len && rest->data[0] == ' ') {
-        rest->data++;
-        rest->len--;
-        return 1;
-    }
-
-    /* a tab stays in "rest": no token has one */
-
-    return rest->len == 0 || rest->data[0] == '\t';
+    return reason;
 }
 
 
