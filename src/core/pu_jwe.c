@@ -1,6 +1,6 @@
 /*
  * pu_jwe: the compact JWE in the order in which it is refused: form, header,
- * key, the lengths of everything; then cjose opens it.
+ * key, the lengths of everything; then cjose opens it, or pu_jwe_agree.c.
  *
  * A token may not choose more than which of our keys is tried.  RSA1_5, PBES2
  * and compression are not in the tables, and so cannot be asked for.
@@ -12,12 +12,6 @@
 #include "pu_jwe_own.h"
 #include "pu_json.h"
 #include "pu_jws.h"
-
-
-#define PU_JWE_PARTS      5
-#define PU_JWE_PARTY_MAX  128           /* bytes of apu and apv */
-
-enum { PU_HEADER = 0, PU_ENCRYPTED_KEY, PU_IV, PU_CIPHERTEXT, PU_TAG };
 
 
 /* A text on its way. */
@@ -328,6 +322,10 @@ pu_jwe_open(const pu_jwe_t *jwe, const pu_jwe_key_t *key, pu_str_t *plain)
     uint8_t       *data;
     cjose_err      err;
     cjose_jwe_t   *opened;
+
+    if (jwe->alg == PU_ECDH_ES) {
+        return pu_jwe_agree(key, jwe->enc, jwe->header, jwe->parts, plain);
+    }
 
     opened = cjose_jwe_import((const char *) jwe->text.data, jwe->text.len,
                               &err);

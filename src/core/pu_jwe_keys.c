@@ -437,6 +437,15 @@ pu_jwe_key(pu_jwe_key_t *key, const json_t *jwk, char *err)
         return 0;
     }
 
+    if (key->algs & PU_JWE_ALG_BIT(PU_ECDH_ES)) {
+        key->own = pu_jwe_private(&key->pub, pu_jwe_member(jwk, "d"));
+
+        if (key->own == NULL) {
+            return pu_jwe_fail(err, "it does not open what was locked with "
+                               "it");
+        }
+    }
+
     return (pu_jwe_import(key, jwk) && pu_jwe_opens(key))
            || pu_jwe_fail(err, "it does not open what was locked with it");
 }
@@ -610,6 +619,7 @@ pu_jwe_keys_free(pu_jwe_keys_t *keys)
         key = &keys->keys[i];
 
         cjose_jwk_release(key->jwk);
+        EVP_PKEY_free(key->own);
         pu_key_clear(&key->pub);
         free((void *) (uintptr_t) key->kid.data);
     }

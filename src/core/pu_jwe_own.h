@@ -1,5 +1,5 @@
 /*
- * pu_jwe_own: what pu_jwe.c and pu_jwe_keys.c share.
+ * pu_jwe_own: what pu_jwe.c, pu_jwe_keys.c and pu_jwe_agree.c share.
  */
 
 #ifndef PU_JWE_OWN_H
@@ -9,6 +9,18 @@
 
 #include "pu_jwe.h"
 #include "pu_jwk.h"
+
+
+#define PU_JWE_PARTY_MAX  128           /* bytes of apu and apv */
+
+enum {
+    PU_HEADER = 0,
+    PU_ENCRYPTED_KEY,
+    PU_IV,
+    PU_CIPHERTEXT,
+    PU_TAG,
+    PU_JWE_PARTS
+};
 
 
 /* Algorithms for the content key (RFC 7518 section 4); bits of a list. */
@@ -32,6 +44,7 @@ typedef struct {
 
 typedef struct {
     cjose_jwk_t  *jwk;
+    EVP_PKEY     *own;                  /* EC: the private key */
     pu_key_t      pub;                  /* RSA and EC: the public half */
     pu_str_t      kid;                  /* data NULL: it has none; owned */
     size_t        size;                 /* bytes: RSA modulus, oct */
@@ -53,6 +66,17 @@ struct pu_jwe_keys_s {
  * 1, or 0 and what is wrong in "err".
  */
 int pu_jwe_public(pu_key_t *key, const json_t *jwk, char err[PU_ERROR_SIZE]);
+
+/* Of an EC key and its "d" the whole; NULL when they make none. */
+EVP_PKEY *pu_jwe_private(const pu_key_t *pub, pu_str_t d);
+
+/*
+ * Opens a JWE with ECDH-ES that has been judged; 1, or 0.  May leave OpenSSL
+ * errors behind.
+ */
+int pu_jwe_agree(const pu_jwe_key_t *key, const pu_jwe_enc_t *enc,
+    const json_t *header, const pu_str_t parts[PU_JWE_PARTS],
+    pu_str_t *plain);
 
 /* -1 and NULL when there is no such name, or none that is allowed. */
 int pu_jwe_alg_find(pu_str_t name);

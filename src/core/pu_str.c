@@ -231,6 +231,10 @@ pu_base64url_decode(uint8_t *out, pu_str_t text)
         return -1;
     }
 
+    if (text.len == 0) {
+        return 0;                       /* perhaps there is no data at all */
+    }
+
     p = out;
     in = text.data;
     last = in + text.len / 4 * 4;

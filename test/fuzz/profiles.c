@@ -79,13 +79,21 @@ holds_role_line(const pu_profiles_t *profiles, const pu_str_t *words,
 
 
 static void
+warned(void *data, const char *sentence)
+{
+    (void) data;
+    FUZZ_HOLDS(sentence[0] != '\0' && strlen(sentence) < PU_ERROR_SIZE);
+}
+
+
+static void
 holds_profiles(pu_profiles_t *profiles, pu_str_t *roles, size_t nroles)
 {
     char      err[PU_ERROR_SIZE];
     size_t    i, n;
     pu_str_t  words[WORDS_MAX];
 
-    if (!pu_profiles_finish(profiles, NULL, NULL, err)) {
+    if (!pu_profiles_finish(profiles, warned, NULL, err)) {
         FUZZ_HOLDS(err[0] != '\0' && strlen(err) < PU_ERROR_SIZE);
         return;
     }
@@ -104,6 +112,7 @@ holds_profiles(pu_profiles_t *profiles, pu_str_t *roles, size_t nroles)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    int             taken;
     char            err[PU_ERROR_SIZE];
     size_t          n, nroles;
     pu_str_t        rest, line, words[WORDS_MAX], roles[ROLES_MAX];
@@ -113,10 +122,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rest = (pu_str_t) { size, data };
     profile = NULL;
     nroles = 0;
+    taken = 1;
     profiles = (pu_profiles_t) { 0, calloc(PROFILES_MAX, sizeof(*profile)),
                                  0 };
 
-    while (fuzz_line(&rest, &line)) {
+    /* a line that is refused ends the reading, as it does in nginx */
+
+    while (taken && fuzz_line(&rest, &line)) {
         n = words_of(line, words);
 
         if (n == 2 && pu_str_is(words[0], "profile")) {
@@ -134,14 +146,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 roles[nroles++] = line;
             }
 
-        } else if (n != 0 && profile != NULL
-                   && !pu_profile_set(profile, words, n, err))
-        {
-            FUZZ_HOLDS(err[0] != '\0' && strlen(err) < PU_ERROR_SIZE);
+        } else if (n != 0 && profile != NULL) {
+            taken = pu_profile_set(profile, words, n, err);
+            FUZZ_HOLDS(taken || (err[0] != '\0'
+                                 && strlen(err) < PU_ERROR_SIZE));
         }
     }
 
-    holds_profiles(&profiles, roles, nroles);
+    if (taken) {
+        holds_profiles(&profiles, roles, nroles);
+    }
+
     free(profiles.items);
 
     return 0;
