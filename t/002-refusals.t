@@ -6,7 +6,8 @@ use warnings;
 
 use Test::More;
 
-my %lines = (C => 11, H => 11, K => 11, S => 6, L => 13, J => 9, B => 12, I => 14);
+my %lines = (C => 11, H => 11, K => 11, S => 6, L => 13, J => 9, B => 12,
+             I => 14, E => 9);
 
 sub text_of {
     my ($file) = @_;

@@ -131,7 +131,8 @@ END
     ok $token, 'alice has logged in' or return;
 
     my ($seen) = ask($gate, $token);
-    ok defined within(10, sub { ($seen = ask($gate, $token))->{status} == 200 }),
+    ok defined within(10, sub { ($seen = ask($gate, $token))->{status}
+                                == 200 }),
         'and is let in, with a user made for her' or diag $seen->{reason};
     is field($seen->{id}, 'epoch'), 0, 'nothing is revoked';
 
@@ -201,46 +202,46 @@ subtest 'what is no logout' => sub {
     my $head = sub { $with->(opt => [header => { @_ }]) };
 
     for my $case (
-        ['another issuer', $with->(iss => 'https://else.example.com')],
+        ['E2: another issuer', $with->(iss => 'https://else.example.com')],
         ['no issuer', $with->(iss => undef)],
-        ['another audience', $with->(aud => 'website')],
+        ['E2: another audience', $with->(aud => 'website')],
         ['no audience', $with->(aud => undef)],
         ['no iat', $with->(iat => undef)],
-        ['a day old', $with->(iat => $now - 90000)],
-        ['of tomorrow', $with->(iat => $now + 3600)],
-        ['no exp', $with->(exp => undef)],
-        ['expired', $with->(exp => $now - 60)],
+        ['E4: a day old', $with->(iat => $now - 90000)],
+        ['E4: of tomorrow', $with->(iat => $now + 3600)],
+        ['E4: no exp', $with->(exp => undef)],
+        ['E4: expired', $with->(exp => $now - 60)],
         ['exp in words', $with->(exp => 'soon')],
         ['not yet', $with->(nbf => $now + 600)],
-        ['no jti', $with->(jti => undef)],
+        ['E5: no jti', $with->(jti => undef)],
         ['an empty jti', $with->(jti => '')],
         ['a jti that is a number', $with->(jti => 5)],
         ['a long jti', $with->(jti => 'x' x 256)],
-        ['a nonce', $with->(nonce => 'n')],
+        ['E6: a nonce', $with->(nonce => 'n')],
         ['a nonce of null', $with->(nonce => null())],
-        ['no events', $with->(events => undef)],
+        ['E6: no events', $with->(events => undef)],
         ['events in a list', $with->(events => [$uri])],
         ['other events', $with->(events => { 'urn:x' => {} })],
         ['no object', $with->(events => { $uri => 1 })],
-        ['a session alone', $with->(sub => undef, sid => 's')],
+        ['E6: a session alone', $with->(sub => undef, sid => 's')],
         ['an empty subject', $with->(sub => '')],
         ['a subject with a line end', $with->(sub => "$sub\n")],
-        ['typ of an access token', $head->(typ => 'at+jwt')],
-        ['typ of an event', $head->(typ => 'secevent+jwt')],
-        ['typ of a revocation',
+        ['E1: typ of an access token', $head->(typ => 'at+jwt')],
+        ['E1: typ of an event', $head->(typ => 'secevent+jwt')],
+        ['E1: typ of a revocation',
          $head->(typ => 'global-token-revocation+jwt')],
         ['typ of a proof', $head->(typ => 'dpop+jwt')],
         ['typ in a list', $head->(typ => ['logout+jwt'])],
-        ['an access token', $token],
-        ['an event', event('session-revoked', sub => $sub)],
-        ['a revocation', revocation()],
-        ['another key', $with->(opt => [key => 'rsa2', kid => 'rsa1'])],
+        ['E1: an access token', $token],
+        ['E1: an event', event('session-revoked', sub => $sub)],
+        ['E1: a revocation', revocation()],
+        ['E3: another key', $with->(opt => [key => 'rsa2', kid => 'rsa1'])],
         ['a key nobody has', $with->(opt => [kid => 'x'])],
         ['a byte changed', tamper($with->(), 2, sub {
             $_[0] ^ ("\1" . "\0" x 255) })],
         ['other claims', tamper($with->(), 1, sub { $_[0] =~ s/p-/q-/r })],
-        ['HS256', $with->(opt => [alg => 'HS256', kid => undef])],
-        ['none', join '.', b64u('{"alg":"none","typ":"logout+jwt"}'),
+        ['E3: HS256', $with->(opt => [alg => 'HS256', kid => undef])],
+        ['E3: none', join '.', b64u('{"alg":"none","typ":"logout+jwt"}'),
          (split /\./, $with->())[1], ''],
         ['crit', $head->(crit => ['x'])],
         ['a part less', 'a.b'], ['nothing', ''], ['garbage', '%%%'],
@@ -260,7 +261,7 @@ subtest 'what is no logout' => sub {
     my $good = $with->();
     is post_logout($nginx, $good)->{status}, 200, 'a good one';
     $r = post_logout($other, $good);
-    refused('and the same again', $r, 400, 'invalid_request');
+    refused('E5: and the same again', $r, 400, 'invalid_request');
     is $r->{why}, 'this token has been used before', 'which is said';
     is scalar(entries($id)), 1, 'all that was one change';
 };
@@ -350,7 +351,7 @@ subtest 'what changes nothing' => sub {
     }
 
     is_deeply everything(), $before, 'Redis is as it was';
-    ok $nginx->wait_log(qr{changes nothing: unknown https://example\.com/event}),
+    ok $nginx->wait_log(qr{changes nothing: unknown https://example\.com/}),
         'the log tells';
     is scalar(lines($nginx->log, qr/unheard-of/)), 1, 'once';
     unlike $nginx->log, qr/urn:x/, 'and nothing of what it should not have';
@@ -373,35 +374,36 @@ subtest 'what is no event' => sub {
     my $id_of = sub { $with->(sub_id => $_[0]) };
 
     for my $case (
-        ['another issuer', $with->(iss => 'https://else.example.com'),
+        ['E2: another issuer', $with->(iss => 'https://else.example.com'),
          'invalid_issuer'],
         ['no issuer', $with->(iss => undef), 'invalid_issuer'],
-        ['another audience', $with->(aud => ['x', 'y']), 'invalid_audience'],
+        ['E2: another audience', $with->(aud => ['x', 'y']),
+         'invalid_audience'],
         ['no audience', $with->(aud => undef), 'invalid_audience'],
-        ['another key', $opt->(key => 'rsa2', kid => 'rsa1'),
+        ['E3: another key', $opt->(key => 'rsa2', kid => 'rsa1'),
          'authentication_failed'],
         ['a key nobody has', $opt->(kid => 'x'), 'invalid_key'],
-        ['HS256', $opt->(alg => 'HS256', kid => undef), 'invalid_key'],
-        ['none', join('.', b64u('{"alg":"none","typ":"secevent+jwt"}'),
+        ['E3: HS256', $opt->(alg => 'HS256', kid => undef), 'invalid_key'],
+        ['E3: none', join('.', b64u('{"alg":"none","typ":"secevent+jwt"}'),
                       (split /\./, $with->())[1], 'AA'), 'invalid_key'],
-        ['exp', $with->(exp => $now + 300)],
-        ['sub', $with->(sub => $sub)],
+        ['E4: exp', $with->(exp => $now + 300)],
+        ['E6: sub', $with->(sub => $sub)],
         ['no iat', $with->(iat => undef)],
-        ['a day old', $with->(iat => $now - 90000)],
-        ['of tomorrow', $with->(iat => $now + 3600)],
-        ['no jti', $with->(jti => undef)],
-        ['no typ', $opt->(header => { typ => undef })],
-        ['typ JWT', $opt->(header => { typ => 'JWT' })],
-        ['typ of a logout', $opt->(header => { typ => 'logout+jwt' })],
-        ['typ of an access token', $opt->(header => { typ => 'at+jwt' })],
-        ['typ of a revocation', $opt->(header => {
+        ['E4: a day old', $with->(iat => $now - 90000)],
+        ['E4: of tomorrow', $with->(iat => $now + 3600)],
+        ['E5: no jti', $with->(jti => undef)],
+        ['E1: no typ', $opt->(header => { typ => undef })],
+        ['E1: typ JWT', $opt->(header => { typ => 'JWT' })],
+        ['E1: typ of a logout', $opt->(header => { typ => 'logout+jwt' })],
+        ['E1: typ of an access token', $opt->(header => { typ => 'at+jwt' })],
+        ['E1: typ of a revocation', $opt->(header => {
             typ => 'global-token-revocation+jwt' })],
-        ['an access token', $token],
-        ['a logout', logout(sub => $sub)],
-        ['a revocation', revocation()],
-        ['no events', $with->(events => undef)],
+        ['E1: an access token', $token],
+        ['E1: a logout', logout(sub => $sub)],
+        ['E1: a revocation', revocation()],
+        ['E6: no events', $with->(events => undef)],
         ['an empty object', $with->(events => {})],
-        ['two events', $with->(events => {
+        ['E6: two events', $with->(events => {
             uri_of('session-revoked') => {}, uri_of('verification') => {} })],
         ['twice the same', token(header => { typ => 'secevent+jwt' },
             payload => '{"iss":"' . issuer_url() . '","aud":"api","jti":"x",'
@@ -412,8 +414,8 @@ subtest 'what is no event' => sub {
         ['no format', $id_of->({ iss => issuer_url(), sub => $sub })],
         ['an unheard-of format', $id_of->({ format => 'aliases',
             identifiers => [iss_sub($sub)] })],
-        ['opaque', $id_of->({ format => 'opaque', id => $sub })],
-        ['email', $id_of->({ format => 'email', email => $sub })],
+        ['E7: opaque', $id_of->({ format => 'opaque', id => $sub })],
+        ['E7: email', $id_of->({ format => 'email', email => $sub })],
         ['no sub', $id_of->({ format => 'iss_sub', iss => issuer_url() })],
         ['no iss', $id_of->({ format => 'iss_sub', sub => $sub })],
         ['a NUL', $id_of->(iss_sub("$sub\0"))],
@@ -459,7 +461,7 @@ subtest 'disabled, enabled, gone' => sub {
     is $tell->('account-enabled', payload => { event_timestamp =>
                                                $now - 600 }), 202,
         'an older word that comes late';
-    is field($id, 'state'), 'suspended', 'is not the last one';
+    is field($id, 'state'), 'suspended', 'E9: is not the last one';
 
     is $tell->('account-enabled'), 202, 'enabled';
     becomes($token, '200 ok', 'is let in everywhere');
@@ -558,24 +560,25 @@ subtest 'what is no global revocation' => sub {
     my $now = int time;
 
     for my $case (
-        ['an access token', $token],
-        ['a logout', logout(sub => $sub)],
-        ['an event', event('session-revoked', sub => $sub)],
-        ['no typ', revocation(opt => [header => { typ => undef }])],
-        ['typ JWT', revocation(opt => [header => { typ => 'JWT' }])],
-        ['another issuer', revocation(iss => 'https://else.example.com')],
-        ['our audience', revocation(aud => 'api')],
+        ['E1: an access token', $token],
+        ['E1: a logout', logout(sub => $sub)],
+        ['E1: an event', event('session-revoked', sub => $sub)],
+        ['E1: no typ', revocation(opt => [header => { typ => undef }])],
+        ['E1: typ JWT', revocation(opt => [header => { typ => 'JWT' }])],
+        ['E2: another issuer', revocation(iss => 'https://else.example.com')],
+        ['E2: our audience', revocation(aud => 'api')],
         ['no audience', revocation(aud => undef)],
-        ['another host', revocation(aud => 'http://else.example.com/events')],
+        ['E2: another host', revocation(
+            aud => 'http://else.example.com/events')],
         ['another path', revocation(aud => 'http://localhost/event')],
         ['another scheme', revocation(aud => 'https://localhost/events')],
-        ['expired', revocation(exp => $now - 60)],
-        ['no exp', revocation(exp => undef)],
-        ['for ever', revocation(exp => $now + 900000)],
+        ['E4: expired', revocation(exp => $now - 60)],
+        ['E4: no exp', revocation(exp => undef)],
+        ['E4: for ever', revocation(exp => $now + 900000)],
         ['not yet', revocation(nbf => $now + 600)],
-        ['no jti', revocation(jti => undef)],
-        ['another key', revocation(opt => [key => 'rsa2', kid => 'rsa1'])],
-        ['HS256', revocation(opt => [alg => 'HS256', kid => undef])],
+        ['E5: no jti', revocation(jti => undef)],
+        ['E3: another key', revocation(opt => [key => 'rsa2', kid => 'rsa1'])],
+        ['E3: HS256', revocation(opt => [alg => 'HS256', kid => undef])],
         ['garbage', 'x'])
     {
         my ($title, $text) = @$case;
@@ -670,7 +673,7 @@ subtest 'the request' => sub {
     for my $type ('application/secevent+jwt', 'application/json',
                   'application/x-www-form-urlencoded')
     {
-        refused("65537 of $type", post($nginx, $type, 'x' x 65537), 413,
+        refused("E8: 65537 of $type", post($nginx, $type, 'x' x 65537), 413,
                 'invalid_request');
     }
     my ($r) = $nginx->raw("POST /events HTTP/1.1\r\nHost: localhost\r\n"
@@ -757,6 +760,9 @@ END
         redis('SET', '{pu}:name:' . b64u(Digest::SHA::sha256(lc $name)), $id);
         return $id;
     };
+    ok defined within(30, sub {
+        post_logout($link, logout(sub => 'nobody'))->{status} == 200
+    }), 'another nginx is there';
     my $fresh = $make->(1, 'Eve@example.com');
     my $ours = $make->(2, 'bob@example.com', issuer => issuer_url());
     my $theirs = $make->(3, 'mallory@example.com',
@@ -797,15 +803,15 @@ subtest 'keys that are fetched' => sub {
     my $set = jwks(jwk('rsa1'));
     $idp->on('/jwks', mode => 'stall');
 
-    my $gate = gate(http => store_http() . <<"END",
+    my $with = sub { gate(http => store_http() . <<"END", server => server()) };
 proxy_user_issuer idp {
     issuer https://idp.example.com;
     audience api;
     jwks_uri $idp->{url}/jwks;
-    timeout 1s;
+    timeout $_[0];
 }
 END
-        server => server());
+    my $gate = $with->('1s');
     my (undef, $id, $sub) = person();
     my $set_1 = event('session-revoked', sub => $sub);
 
@@ -824,9 +830,10 @@ END
 
     $idp->on('/jwks', body => $set, headers => { 'Content-Type' =>
                                                  'application/json' });
-    ok $gate->reload(20), 'the provider is back';
-    ok defined within(20, sub { post_event($gate, $set_1)->{status} == 202 }),
-        'it is taken';
+    $gate->stop;
+    $gate = $with->('5s');
+    ok defined within(30, sub { post_event($gate, $set_1)->{status} == 202 }),
+        'when the provider is back it is taken';
     is scalar(entries($id)), 1, 'and done';
 
     # A key of tomorrow: asked for at most each 30 s.
@@ -983,7 +990,8 @@ subtest 'the directive' => sub {
                     . 'proxy_user off;');
     ok $ok, 'allowed: below "proxy_user on"' or diag $text;
     unlike $text, qr/\[warn\]/, 'without a warning';
-    ($ok, $text) = nginx_t(http => $uri . $block->('jwks_uri http://127.0.0.1:1/;'),
+    ($ok, $text) = nginx_t(http => $uri
+                                   . $block->('jwks_uri http://127.0.0.1:1/;'),
                            location => 'proxy_user_events issuer=idp;');
     ok $ok, 'allowed: keys that are fetched' or diag $text;
 };

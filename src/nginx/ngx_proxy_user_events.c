@@ -620,7 +620,9 @@ ngx_proxy_user_events_done(ngx_event_t *ev)
     c = r->connection;
     ngx_http_set_log_request(c->log, r);
 
-    if (flight->outcome != PU_EVENT_DONE) {
+    if (flight->outcome == PU_EVENT_UNKNOWN
+        || flight->outcome == PU_EVENT_SEEN)
+    {
         ngx_proxy_user_events_tell(ctx);
     }
 
