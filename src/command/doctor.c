@@ -24,6 +24,7 @@ typedef struct {
     int64_t   log;                      /* entries; -1: no stream */
     int64_t   users;                    /* -1: no sorted set */
     int64_t   clock;                    /* Redis's less ours, in ms */
+    char      rights[200];              /* what is refused, or empty */
     check_report_t  check;
 } doctor_t;
 
@@ -38,6 +39,7 @@ static int doctor_meta(session_t *s, doctor_t *d);
 static int doctor_count(session_t *s, const char *command, const char *key,
     int64_t *n);
 static int doctor_clock(session_t *s, doctor_t *d);
+static int doctor_rights(session_t *s, doctor_t *d);
 static void doctor_print(const session_t *s, const doctor_t *d);
 static void doctor_json(const session_t *s, const doctor_t *d);
 static int doctor_faults(const session_t *s, const doctor_t *d);
@@ -106,6 +108,10 @@ doctor_look(session_t *s)
 
     if (code == EXIT_DONE) {
         code = doctor_clock(s, &d);
+    }
+
+    if (code == EXIT_DONE) {
+        code = doctor_rights(s, &d);
     }
 
     if (code == EXIT_DONE) {
@@ -262,6 +268,44 @@ doctor_clock(session_t *s, doctor_t *d)
 }
 
 
+/* Of the user the command has named itself by; nginx may be another. */
+
+static int
+doctor_rights(session_t *s, doctor_t *d)
+{
+    int          code;
+    size_t       i, len;
+    pu_str_t     text;
+    pu_args_t    args;
+    redisReply  *reply;
+
+    pu_command_rights(&args, s->sha, s->prefix);
+    code = session_script(s, &args, &reply);
+
+    if (code != EXIT_DONE) {
+        return code;
+    }
+
+    len = 0;
+
+    for (i = 0; reply_at(reply, i) != NULL; i++) {
+        text = reply_text(reply_at(reply, i));
+
+        if (len + text.len + 3 > sizeof(d->rights)) {
+            break;
+        }
+
+        len += (size_t) snprintf(d->rights + len, sizeof(d->rights) - len,
+                                 "%s%.*s", len ? ", " : "",
+                                 PU_STR_FMT(text));
+    }
+
+    freeReplyObject(reply);
+
+    return EXIT_DONE;
+}
+
+
 static void
 doctor_print(const session_t *s, const doctor_t *d)
 {
@@ -285,6 +329,8 @@ doctor_print(const session_t *s, const doctor_t *d)
     table_add(&table, pu_str(d->version));
     table_add(&table, PU_STR("role"));
     table_add(&table, pu_str(d->role));
+    table_add(&table, PU_STR("rights"));
+    table_add(&table, pu_str(d->rights[0] ? "not all" : "all"));
     table_add(&table, PU_STR("clock"));
     table_add(&table, pu_str(clock));
     table_add(&table, PU_STR("prefix"));
@@ -322,6 +368,7 @@ doctor_json(const session_t *s, const doctor_t *d)
     json_object_set_new(object, "redis", output_json(pu_str(s->url)));
     json_object_set_new(object, "version", output_json(pu_str(d->version)));
     json_object_set_new(object, "role", output_json(pu_str(d->role)));
+    json_object_set_new(object, "refused", output_json(pu_str(d->rights)));
     json_object_set_new(object, "clock_difference",
                         json_real((double) d->clock / 1000));
     json_object_set_new(object, "prefix", output_json(s->prefix));
@@ -363,6 +410,11 @@ doctor_faults(const session_t *s, const doctor_t *d)
     if (strcmp(d->role, "master") != 0) {
         return fail(EXIT_REFUSED, "this is a replica, where nothing can be "
                     "changed; name the primary with --redis URL");
+    }
+
+    if (d->rights[0] != '\0') {
+        return fail(EXIT_REFUSED, "Redis refuses %s; give this user of Redis "
+                    "the rights, and see that Redis takes writes", d->rights);
     }
 
     if (d->log == 0 && d->users > 0) {

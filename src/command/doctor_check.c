@@ -24,6 +24,7 @@ typedef struct {
     int64_t  version;                   /* of the record; 0: not seen */
     int64_t  modified;
     int64_t  logged;                    /* newest version in the log */
+    int      seen;                      /* its record */
 } check_user_t;
 
 typedef struct {
@@ -42,6 +43,10 @@ static int check_fit(check_t *check, const char *names, size_t len);
 static int check_key(check_t *check, pu_str_t suffix);
 static int check_user(check_t *check, pu_str_t id);
 static int check_handle(check_t *check, pu_str_t text);
+static int check_named(check_t *check, const record_t *record);
+static int check_renamed(check_t *check, const record_t *record);
+static int check_index(check_t *check);
+static int check_indexed(check_t *check, const redisReply *members);
 static int check_log(check_t *check);
 static int check_entries(check_t *check, const redisReply *reply,
     pu_log_id_t *last, int64_t *first);
@@ -66,6 +71,10 @@ doctor_check(session_t *s, check_report_t *report)
     check.start = s->prefix.len + 3;
 
     code = check_keys(&check);
+
+    if (code == EXIT_DONE) {
+        code = check_index(&check);
+    }
 
     if (code == EXIT_DONE) {
         code = check_log(&check);
@@ -208,6 +217,7 @@ check_word(pu_str_t word)
         { "user", "leads to a user who is not there" },
         { "set", "is not among the handles of its user" },
         { "handle", "leads to a handle that is not there" },
+        { "group", "does not fit to its group or members" },
         { NULL, "does not fit" }
     };
 
@@ -263,8 +273,9 @@ check_user(check_t *check, pu_str_t id)
     if (record.exists && user == NULL) {
         code = fail(EXIT_REFUSED, "there is no memory");
 
-    } else if (user != NULL && user->version == 0) {
+    } else if (user != NULL && !user->seen) {
         check->report->users++;
+        user->seen = 1;
         user->version = record.readable ? record.user.version : 0;
 
         if (!pu_str_int(record.modified, &user->modified)) {
@@ -273,12 +284,168 @@ check_user(check_t *check, pu_str_t id)
 
         if (!record.readable) {
             check_fault(check, id, "cannot be read by nginx");
+
+        } else if (record.user.state != PU_STATE_DELETED
+                   && record.user_name.len != 0)
+        {
+            code = check_named(check, &record);
         }
     }
 
     freeReplyObject(reply);
 
     return code;
+}
+
+
+/* Without the index entry somebody else can be made with the same name. */
+
+static int
+check_named(check_t *check, const record_t *record)
+{
+    int          code, led;
+    char         digest[PU_DIGEST_TEXT_LEN];
+    cli_args_t   args;
+    redisReply  *reply;
+
+    if (!pu_name_index(digest, record->user_name)) {
+        return fail(EXIT_REFUSED, "OpenSSL fails here");
+    }
+
+    args_start(&args, "GET");
+    args_key(&args, check->session, "name:",
+             (pu_str_t) { sizeof(digest), (const uint8_t *) digest });
+
+    code = session_call(check->session, &args, &reply);
+
+    if (code != EXIT_DONE) {
+        return code;
+    }
+
+    led = pu_str_eq(reply_text(reply), record->id);
+    freeReplyObject(reply);
+
+    return led ? EXIT_DONE : check_renamed(check, record);
+}
+
+
+/* It may have been renamed or deleted since it was read. */
+
+static int
+check_renamed(check_t *check, const record_t *record)
+{
+    int          code;
+    record_t     now;
+    cli_args_t   args;
+    redisReply  *reply;
+
+    record_request(check->session, &args, record->id);
+    code = session_call(check->session, &args, &reply);
+
+    if (code != EXIT_DONE) {
+        return code;
+    }
+
+    record_read(&now, record->id, reply);
+
+    if (now.readable && now.user.version == record->user.version) {
+        check_fault(check, record->id,
+                    "has a user_name that does not lead to it");
+    }
+
+    freeReplyObject(reply);
+
+    return EXIT_DONE;
+}
+
+
+/* Whoever is in the index of users has a record. */
+
+static int
+check_index(check_t *check)
+{
+    int          code;
+    char         cursor[32] = "0";
+    pu_str_t     next;
+    cli_args_t   args;
+    redisReply  *reply;
+
+    do {
+        args_start(&args, "ZSCAN");
+        args_key(&args, check->session, "users", PU_STR(""));
+        args_text(&args, cursor);
+        args_text(&args, "COUNT");
+        args_text(&args, CHECK_PART);
+
+        code = session_call(check->session, &args, &reply);
+
+        if (code != EXIT_DONE) {
+            return code;
+        }
+
+        next = reply_text(reply_at(reply, 0));
+        snprintf(cursor, sizeof(cursor), "%.*s",
+                 (int) (next.len < 20 ? next.len : 0),
+                 next.data ? (const char *) next.data : "");
+
+        code = check_indexed(check, reply_at(reply, 1));
+        freeReplyObject(reply);
+
+    } while (code == EXIT_DONE && cursor[0] != '\0'
+             && strcmp(cursor, "0") != 0);
+
+    return code;
+}
+
+
+/* Most have been seen already; one who is newer is looked for. */
+
+static int
+check_indexed(check_t *check, const redisReply *members)
+{
+    int            code;
+    size_t         i;
+    pu_str_t       id;
+    record_t       record;
+    cli_args_t     args;
+    redisReply    *reply;
+    check_user_t  *user;
+
+    for (i = 0; reply_at(members, i + 1) != NULL; i += 2) {
+        id = reply_text(reply_at(members, i));
+
+        if (!pu_user_id_ok(id)) {
+            check_fault(check, id, "is in the index of users and is no id");
+            continue;
+        }
+
+        user = check_find(check, id);
+
+        if (user == NULL) {
+            return fail(EXIT_REFUSED, "there is no memory");
+        }
+
+        if (user->seen) {
+            continue;
+        }
+
+        record_request(check->session, &args, id);
+        code = session_call(check->session, &args, &reply);
+
+        if (code != EXIT_DONE) {
+            return code;
+        }
+
+        record_read(&record, id, reply);
+
+        if (!record.exists) {
+            check_fault(check, id, "is in the index of users and nowhere");
+        }
+
+        freeReplyObject(reply);
+    }
+
+    return EXIT_DONE;
 }
 
 

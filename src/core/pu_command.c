@@ -356,6 +356,13 @@ pu_command_check(pu_args_t *args, const char *sha, pu_str_t prefix,
 }
 
 
+void
+pu_command_rights(pu_args_t *args, const char *sha, pu_str_t prefix)
+{
+    pu_args_script(args, sha, prefix, "rights");
+}
+
+
 int
 pu_used_id_ok(pu_str_t id)
 {

@@ -269,6 +269,12 @@ void pu_command_check(pu_args_t *args, const char *sha, pu_str_t prefix,
     pu_str_t keys);
 
 /*
+ * May this user of Redis do all that the module and the command need?  The
+ * reply: an array of texts, "<command> (<why>)", of what is refused.
+ */
+void pu_command_rights(pu_args_t *args, const char *sha, pu_str_t prefix);
+
+/*
  * When a key or certificate was last used: SET {prefix}:used:<public id>,
  * kept for PU_USED_KEPT seconds.  The id must be one that pu_used_id_ok takes:
  * 1 to 43 of base64url's characters.

@@ -218,6 +218,18 @@ a_first_token_brings_its_user(void)
 
 
 static void
+rights_are_asked_for_by_the_script(void)
+{
+    pu_args_t  args;
+
+    pu_command_rights(&args, SHA, PU_STR("pu"));
+    CHECK_INT(args.argc, 5);
+    arg_is(&args, 3, "{pu}:log");
+    arg_is(&args, 4, "rights");
+}
+
+
+static void
 a_single_token_is_asked_for_by_its_digest(void)
 {
     pu_args_t  args;
@@ -855,6 +867,7 @@ static const unit_test_t  tests[] = {
     UNIT(handles_have_one_text),
     UNIT(a_look_up_is_one_call_of_the_script),
     UNIT(a_first_token_brings_its_user),
+    UNIT(rights_are_asked_for_by_the_script),
     UNIT(a_single_token_is_asked_for_by_its_digest),
     UNIT(a_single_token_has_one_text_in_the_log),
     UNIT(a_single_tokens_key_may_be_of_another_type),

@@ -6,7 +6,7 @@ Do the records fit together? Reads and never writes; each call sees one moment.
 
 A word: type (of another type), index (a user who is not in it), user (that is
 not there, or deleted), set (of its user's handles lacks it), handle (that is
-not there).
+not there), group (that is not there, or a member who does not know of it).
 ]]
 
 
@@ -125,6 +125,63 @@ function CHECKS.keyid(id)
 
     return nil
 end
+
+
+function CHECKS.group(id)
+    local key = BASE .. 'group:' .. id
+
+    if key_type(key) ~= 'hash' or not redis.call('HGET', key, 'display_name')
+       or not number(redis.call('HGET', key, 'version'))
+    then
+        return 'type'
+    end
+
+    return nil
+end
+
+
+function CHECKS.members(id)
+    local members = BASE .. 'members:' .. id
+
+    if key_type(members) ~= 'zset' then
+        return 'type'
+    end
+
+    if key_type(BASE .. 'group:' .. id) ~= 'hash' then
+        return 'group'
+    end
+
+    for _, user in ipairs(redis.call('ZRANGE', members, 0, HANDLES_MAX)) do
+        local state = user_state(user)
+
+        if not state or state == 'deleted' then
+            return 'user'
+        end
+
+        local groups = redis.call('HGET', BASE .. 'user:' .. user, 'groups')
+
+        if not groups or not string.find(' ' .. groups .. ' ',
+                                         ' ' .. id .. ' ', 1, true)
+        then
+            return 'group'
+        end
+    end
+
+    return nil
+end
+
+
+local function check_string(kind)
+    return function(rest)
+        return key_type(BASE .. kind .. ':' .. rest) ~= 'string' and 'type'
+               or nil
+    end
+end
+
+
+CHECKS.jti = check_string('jti')
+CHECKS.used = check_string('used')
+CHECKS.quota = check_string('quota')
 
 
 local function check()
