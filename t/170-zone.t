@@ -6,6 +6,7 @@ use warnings;
 
 use lib 't/lib';
 use ProxyUser;
+use ProxyUser::Crowd;
 use ProxyUser::Store;
 use Test::More;
 
@@ -47,6 +48,20 @@ sub crowd {
     }
     return \%all;
 }
+
+
+# As they really are, with their handles, and without a token in the zone.
+subtest 'a cached user takes 512 bytes at most' => sub {
+    redis('FLUSHALL');
+    my $nginx = store_nginx(redis => $PATIENT, server => crowd_server(),
+        http => "proxy_user_zone 512k;\nkeepalive_requests 100000;\n");
+    my $most = 512 * 1024 / 512;
+    my $held = held($redis, $nginx, $most + 100);
+
+    cmp_ok $held, '>=', $most, "512k holds $held users";
+    log_is_clean($nginx);
+    redis('FLUSHALL');
+};
 
 
 subtest 'the smallest zone there is' => sub {

@@ -253,15 +253,16 @@ ngx_proxy_user_arena_forget(ngx_proxy_user_arena_t *arena, ngx_uint_t kind,
 
 
 /*
- * Evicts until "need" chunks are free: from the kind that is furthest over
- * its budget, the asking one counted as if it had them already.
+ * Evicts until "need" chunks are free: from the kind that has most beside its
+ * budget, the asking one counted as if it had them already.  By the ratio, so
+ * that kinds which are of use together only keep the ratio of their budgets.
  */
 
 static ngx_int_t
 ngx_proxy_user_arena_room(ngx_proxy_user_arena_t *arena, ngx_uint_t kind,
     uint32_t need)
 {
-    int64_t                  over, most;
+    uint64_t                 used, most;
     ngx_uint_t               i;
     ngx_proxy_user_list_t   *list, *victim;
     ngx_proxy_user_entry_t  *e;
@@ -272,7 +273,7 @@ ngx_proxy_user_arena_room(ngx_proxy_user_arena_t *arena, ngx_uint_t kind,
 
     while (arena->head->nfree < need) {
         victim = NULL;
-        most = 0;
+        most = 0;                       /* chunks that the victim has */
 
         for (i = 0; i < arena->head->nkinds; i++) {
             list = &arena->head->lists[i];
@@ -281,12 +282,13 @@ ngx_proxy_user_arena_room(ngx_proxy_user_arena_t *arena, ngx_uint_t kind,
                 continue;
             }
 
-            over = (int64_t) list->used - list->budget
-                   + (i == kind ? need : 0);
+            used = (uint64_t) list->used + (i == kind ? need : 0);
 
-            if (victim == NULL || over > most) {
+            if (victim == NULL
+                || used * (victim->budget + 1) > most * (list->budget + 1))
+            {
                 victim = list;
-                most = over;
+                most = used;
             }
         }
 

@@ -27,10 +27,13 @@ static ngx_uint_t ngx_proxy_user_zone_changed(ngx_proxy_user_zone_t *zone,
     const u_char *key, const u_char *id, uint64_t applied);
 
 
-/* per mille of the arena that a kind keeps when others want room */
+/*
+ * Per mille of the arena that a kind keeps when others want room.  A handle is
+ * usually of three chunks and its user of four.
+ */
 
 static const uint32_t  ngx_proxy_user_zone_shares[NGX_PROXY_USER_KINDS] = {
-    320, 150, 335, 20, 30, 20, 15, 20, 35, 15, 5, 25, 10
+    320, 208, 277, 20, 30, 20, 15, 20, 35, 15, 5, 25, 10
 };
 
 
