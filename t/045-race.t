@@ -32,7 +32,7 @@ subtest 'a change that overtakes the look-up wins' => sub {
     my $race = sub {
         my ($title, $token, $change, $expected, $asked) = @_;
 
-        $fake->mode('delay', seconds => 0.5, on => 'EVALSHA', times => 1);
+        $fake->mode('delay', seconds => 1.2, on => 'EVALSHA', times => 1);
         my $before = calls('evalsha');
         $c[0]->ask('GET', '/', token => $token);
         defined within(1, sub { calls('evalsha') > $before })
@@ -91,6 +91,123 @@ subtest 'a change that overtakes the look-up wins' => sub {
 };
 
 
+# The same for what stands for a user: a key that is revoked while it is looked
+# up, or made, or whose user is shut off.
+subtest 'a key whose look-up is overtaken' => sub {
+    redis('FLUSHALL');
+    my $fake = fake_redis($redis);
+    my $nginx = store_nginx(url => "redis://127.0.0.1:$fake->{port}",
+                            redis => 'timeout=2s', workers => 2,
+                            server => <<'END');
+proxy_user_credential bearer api_key=X-API-Key;
+END
+    warm($nginx);
+    my %client = by_worker($nginx, 1);
+    my @c = map { @$_ } values %client;
+
+    my $as = sub { (headers => [['X-API-Key' => $_[0]]]) };
+    my $says = sub {
+        my ($c, $key) = @_;
+        $c->ask('GET', '/', $as->($key));
+        my $r = answer_of($c->answer);
+        return "$r->{status} $r->{reason}";
+    };
+    my $new_key = sub {
+        my (undef, $id) = a_user();
+        my ($code, $key) = proxy_user(qw(key create), $id);
+        die "key create: $key\n" if $code;
+        chomp $key;
+        return ($key, $id);
+    };
+    my $race = sub {
+        my ($title, $key, $expected, @change) = @_;
+
+        $fake->mode('delay', seconds => 1.2, on => 'EVALSHA', times => 1);
+        my $before = calls('evalsha');
+        $c[0]->ask('GET', '/', $as->($key));
+        ok defined within(1, sub { calls('evalsha') > $before }),
+            "$title: Redis has answered the look-up";
+        my $sent = time;
+        is proxy_user(@change), 0, 'then it changes';
+
+        my $r = answer_of($c[0]->answer);
+        cmp_ok time - $sent, '>', 0.2, 'before nginx has heard of it';
+        is "$r->{status} $r->{reason}", $expected,
+            'the change has won in this request';
+        is $says->($_, $key), $expected, 'and stays, in both workers'
+            for @c, @c;
+        $fake->mode('pass');
+    };
+
+    my ($key, $id) = $new_key->();
+    $race->('a key is revoked', $key, '401 key_revoked',
+            qw(key revoke), substr $key, 4, 10);
+
+    ($key, $id) = $new_key->();
+    $race->('its user is suspended', $key, '403 user_suspended',
+            qw(user suspend), $id);
+
+    ($key, $id) = $new_key->();
+    $race->('its user is deleted', $key, '401 key_unknown',
+            qw(user delete), $id);
+
+    # "No such key", and then there is one: as it was before a restore.
+    ($key, $id) = $new_key->();
+    my ($name) = grep { !redis('HEXISTS', $_, 'label') }
+        grep { redis('HGET', $_, 'user') eq $id }
+        @{ redis('KEYS', '{pu}:handle:key:*') };
+    my $record = redis('DUMP', $name);
+    redis('DEL', $name);
+    $fake->mode('delay', seconds => 1.2, on => 'EVALSHA', times => 1);
+    my $before = calls('evalsha');
+    $c[0]->ask('GET', '/', $as->($key));
+    ok defined within(1, sub { calls('evalsha') > $before }),
+        'a key that is not there';
+    redis('RESTORE', $name, 0, $record);
+    redis('XADD', $LOG, '*', op => 'handle_add', user => $id,
+          handle => substr($name, length '{pu}:handle:'), version => 3,
+          actor => 'x', source => 'cli', reason => '');
+    my $r = answer_of($c[0]->answer);
+    is "$r->{status} $r->{reason}", '200 ok', 'and then is: it is let in';
+    is $says->($_, $key), '200 ok', 'and stays in, in both workers' for @c;
+    $fake->stop;
+};
+
+
+# A tombstone that had to go may have been anybody's: what was read before it
+# went is asked again.
+subtest 'so many changes that their traces are lost' => sub {
+    redis('FLUSHALL');
+    my $fake = fake_redis($redis);
+    my $nginx = store_nginx(url => "redis://127.0.0.1:$fake->{port}",
+                            redis => 'timeout=3s', http => <<'END');
+proxy_user_zone 64k;
+END
+    warm($nginx);
+    my $client = $nginx->connect;
+    my ($token, $id) = a_user();
+
+    $fake->mode('delay', seconds => 1.5, on => 'EVALSHA', times => 1);
+    my $before = calls('evalsha');
+    $client->ask('GET', '/', token => $token);
+    ok defined within(1, sub { calls('evalsha') > $before }),
+        'Redis has answered the look-up';
+    redis('EVAL', <<'END', 1, $LOG, $id);
+redis.call('HSET', '{pu}:user:' .. ARGV[1], 'state', 'suspended')
+redis.call('XADD', KEYS[1], '*', 'op', 'suspend', 'user', ARGV[1])
+for i = 1, 3000 do
+    redis.call('XADD', KEYS[1], '*', 'op', 'update',
+               'user', 'u_CCCCCCCCCCCCCCCCC' .. string.format('%05d', i))
+end
+END
+    my $r = answer_of($client->answer);
+    is "$r->{status} $r->{reason}", '403 user_suspended',
+        'it was asked again';
+    is verdict($nginx, $token), '403 user_suspended', 'and stays so';
+    $fake->stop;
+};
+
+
 # The same for "no such user": who is made meanwhile is let in.
 subtest 'a user who is made while he is looked for' => sub {
     redis('FLUSHALL');
@@ -108,7 +225,7 @@ END
     my $client = $nginx->connect;
     my $token = as('expected');
 
-    $fake->mode('delay', seconds => 0.5, on => 'EVALSHA', times => 1);
+    $fake->mode('delay', seconds => 1.2, on => 'EVALSHA', times => 1);
     my $before = calls('evalsha');
     $client->ask('GET', '/', token => $token);
     ok defined within(1, sub { calls('evalsha') > $before }),
