@@ -9,6 +9,8 @@ use ProxyUser;
 use ProxyUser::Store;
 use Test::More;
 
+use Time::HiRes ();
+
 my $ISSUER = <<'END';
 proxy_user_issuer idp {
     issuer https://idp.example.com;
@@ -163,9 +165,11 @@ my $SHOWS = 'add_header X-Reason $proxy_user_reason always;'
         http => "proxy_user_redis unix:\$TEST_NGINX_REDIS_SOCKET;
                  $ISSUER $SHOWS
                  proxy_user_profile oncall { max_grant 1h; }
-                 proxy_user_profile root { inherit oncall; }",
+                 proxy_user_profile root { inherit oncall; }
+                 proxy_user_profile brief { max_grant 4s; }",
         server => "proxy_user on;\n"
             . location('/a', 'proxy_user_role oncall;')
+            . location('/brief', 'proxy_user_role brief;')
             . location('/other', 'proxy_user_role reader;'));
 
     my $as = sub { token(claims => { sub => $_[0] }) };
@@ -193,13 +197,46 @@ my $SHOWS = 'add_header X-Reason $proxy_user_reason always;'
     proxy_user(qw(user grant), $bob, 'oncall', '--reason', 'test');
     ok within(5, sub { verdict_of($nginx, $as->('bob')) == 200 }),
         'a grant by the command says when it was given';
+
+    # Two grants end by themselves, one by the command's word and one by its
+    # profile's, to the second, for people who are cached.
+    my %on = (carol => ['/a', 'oncall', '--for', '4s'],
+              dave => ['/brief', 'brief']);
+    my (%end, %late);
+    for my $who (sort keys %on) {
+        my ($uri, @grant) = @{ $on{$who} };
+        seed_user(id => user_id(++$n), sub => $who);
+        proxy_user(qw(user grant), user_id($n), @grant);
+        my ($from, $to) = redis('HGET', '{pu}:user:' . user_id($n), 'roles')
+            =~ /^\w+@(\d+)(?:=(\d+))?$/;
+        $end{$who} = $to // $from + 4;
+        is $end{$who} - $from, 4, "$who: four seconds";
+        ok defined within(3, sub {
+            verdict_of($nginx, $as->($who), $uri) == 200 }), 'begin';
+        verdict_of($nginx, $as->($who), $uri) for 1 .. 3;
+    }
+
+    my ($asked, $entries) = (calls('evalsha'), redis('XLEN', '{pu}:log'));
+    within(8, sub {
+        for my $who (grep { !$late{$_} } keys %on) {
+            $late{$who} = Time::HiRes::time() - $end{$who}
+                if verdict_of($nginx, $as->($who), $on{$who}[0]) == 403;
+        }
+        keys %late == 2;
+    });
+    for my $who (sort keys %on) {
+        cmp_ok $late{$who} // -9, '>=', 0, "$who: not early";
+        cmp_ok $late{$who} // 9, '<', 1.5, "$who: to the second";
+    }
+    cmp_ok calls('evalsha') - $asked, '<', 10, 'nobody was asked about';
+    is redis('XLEN', '{pu}:log'), $entries, 'and nobody has written';
     ok $nginx->stop, 'an end';
     ok !$nginx->trouble, 'without trouble';
 }
 
 sub verdict_of {
-    my ($nginx, $token) = @_;
-    return $nginx->get('/a', $token)->{status};
+    my ($nginx, $token, $uri) = @_;
+    return $nginx->get($uri // '/a', $token)->{status};
 }
 
 

@@ -11,13 +11,20 @@ use ProxyUser::Scim;
 use ProxyUser::Store;
 use Test::More;
 
-use Digest::SHA qw(sha256_hex);
+use Digest::SHA qw(sha256 sha256_hex);
 use JSON::PP ();
+use MIME::Base64 qw(encode_base64url);
 use Time::HiRes qw(sleep time);
 
 my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 my $redis = redis_start();
 my $MIB = 1024 * 1024;
+
+# How often Redis has run the script, and for how many microseconds.
+sub evalsha {
+    return redis('INFO', 'commandstats')
+        =~ /^cmdstat_evalsha:calls=(\d+),usec=(\d+)/m;
+}
 
 sub status { $_[0]{status} . ($_[0]{type} ? " $_[0]{type}" : '') }
 
@@ -215,6 +222,26 @@ END
     is(scim('DELETE', "/Groups/$group")->{status}, 204, 'deleted');
     is(scalar(grep { roles_of($ids[$_ * 100]) ne '' } 0 .. 99), 0,
        'nobody keeps the role');
+
+    # what is indexed is one look-up, and a page is a page, however many
+    redis('SET', "{pu}:$_->[0]:" . encode_base64url(sha256($_->[1])), $ids[7])
+        for ['name', 'b8'], ['external', 'x8'];
+    redis('HSET', "{pu}:user:$ids[7]", 'external_id', 'x8');
+    for (['userName', 'filter=' . uri_escape('userName eq "B8"'), 1],
+         ['externalId', 'filter=' . uri_escape('externalId eq "x8"'), 1],
+         ['id', 'filter=' . uri_escape("id eq \"$ids[7]\""), 1],
+         ['nobody', 'filter=' . uri_escape('userName eq "nobody"'), 0],
+         ['the first page', 'count=100', 100],
+         ['a page in the middle', 'startIndex=5000&count=200', 200])
+    {
+        my ($what, $query, $shown) = @$_;
+        my ($calls, $usec) = evalsha();
+        my $page = scim('GET', "/Users?$query");
+        my ($now, $then) = evalsha();
+        is(scalar @{ $page->{json}{Resources} }, $shown, "$what: users");
+        is($now - $calls, 1, "$what: one question to Redis");
+        cmp_ok($then - $usec, '<', 50_000, "$what: of less than 50 ms");
+    }
 
     $r = scim('GET', '/Users?filter=' . uri_escape('title pr'));
     is($r->{json}{totalResults}, 0, 'ten thousand are asked, in pieces');
