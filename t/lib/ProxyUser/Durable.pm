@@ -78,6 +78,11 @@ sub storm {
 
     my %killed = kill_until_gone($pid, $redis, $nginx, %opt);
     my $books = $json->decode(read_file($file));
+    for my $book (@$books) {
+        die $book->{error} // 'a writer has ended', "\n"
+            unless $book && $book->{users};
+    }
+
     my %sum = (%killed, users => [map { @{ $_->{users} } } @$books]);
 
     for my $book (@$books) {
