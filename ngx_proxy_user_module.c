@@ -206,7 +206,7 @@ static ngx_command_t  ngx_proxy_user_commands[] = {
       NULL },
 
     { ngx_string("proxy_user_guard"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      NGX_PROXY_USER_ANYWHERE|NGX_CONF_TAKE12,
       ngx_proxy_user_guard_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,

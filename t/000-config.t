@@ -182,7 +182,7 @@ taken('location', map { "$on $_" }
       'proxy_user_role reader;', 'proxy_user_role reader writer GET HEAD;',
       'proxy_user_role a GET HEAD POST PUT PATCH DELETE OPTIONS MKCOL COPY'
       . ' MOVE PROPFIND PROPPATCH LOCK UNLOCK;',
-      'proxy_user_role a.b:c/d_e-F GET;', 'proxy_user_role get GET;',
+      'proxy_user_role a.b:c/d_e-F GET;',
       'proxy_user_role ADMIN1;', "proxy_user_role @{[ 'r' x 64 ]};",
       'proxy_user_role ' . join(' ', map { "r$_" } 1 .. 100) . ' GET;',
       'proxy_user_scope read:all write#x GET;');
@@ -303,7 +303,7 @@ taken('location', map { "proxy_user_audit $_;" } 'logs/a.log', 'off',
       'syslog:server=127.0.0.1,facility=local3,tag=pu decisions=deny');
 wrong('location', "proxy_user_audit $$_[0];", qr/\Q$$_[1]\E/)
     for map({ ["logs/a.log $_", $_] } qw(buffer=abc buffer=0 flush=x
-        decisions=some decisions= colour=red nothing));
+        decisions=some decisions= colour=red if=x nothing));
 fails('location', "proxy_user_audit $$_[0];", $$_[1])
     for ['syslog:', qr/syslog/],
         ['syslog:server=127.0.0.1,facility=x', qr/facility "x"/];
@@ -315,6 +315,12 @@ fails('location', 'proxy_user_audit nowhere/at/all.log;',
 # What is allowed and surely not meant.
 
 warns('location', $role, qr/proxy_user_role/, qr/off/);
+warns('location', "$on proxy_user_role get GET;",
+      qr/"get" in "proxy_user_role" is no method/);
+warns('location', "$on proxy_user_role reader Get;",
+      qr/"Get" in "proxy_user_role" is no method/);
+warns('location', "$on $role proxy_user_scope read post;",
+      qr/"post" in "proxy_user_scope" is no method/);
 warns('location', 'proxy_user off; proxy_user_scope read;',
       qr/proxy_user_scope|proxy_user_role/, qr/off/);
 warns('server', "proxy_user on; location /a { proxy_user off; $role }",

@@ -74,6 +74,14 @@ server {
     root html;
     proxy_user on;
     proxy_user_role b;
+}
+server {
+    listen 127.0.0.1:$TEST_NGINX_FREE_PORT_2;
+    server_name alone.example.com *.wide.example.org .dot.example.org
+                any.example.* ~^lone\d+\.example\.com$;
+    root html;
+    proxy_user on;
+    proxy_user_role alone;
 END
 
 my $operator = token(claims => { sub => 'op', roles => ['ops'] });
@@ -278,6 +286,12 @@ for (
     ['x.wild.example.com', 'role_missing', ''],
     ['re12.example.com', 'role_missing', ''],
     ["b.example.com:$port", 'role_missing', ''],
+    (map { [$_, 'role_missing', ''] } qw(
+        alone.example.com a.wide.example.org a.b.wide.example.org
+        dot.example.org a.dot.example.org any.example.net lone7.example.com)),
+    (map { [$_, 'role_missing', '/'] } qw(
+        wide.example.org xdot.example.org any.example alone.example.comx
+        lonely.example.com)),
     ['unknown.example.com', 'role_missing', '/'],
     ["unknown.example.com:$port", 'role_missing', '/'],
 ) {

@@ -137,6 +137,9 @@ subtest 'what is no user' => sub {
         ['a long one', { userName => 'a' x 1025 }, '400 invalidValue'],
         ['active maybe', { userName => 'a', active => 'maybe' },
          '400 invalidValue'],
+        ['active null by its URN', { userName => 'a',
+            'urn:ietf:params:scim:schemas:core:2.0:User:active' => undef },
+         '400 invalidValue'],
         ['active null', { userName => 'a', active => undef },
          '400 invalidValue'],
         ['active 0', { userName => 'a', active => 0 }, '400 invalidValue'],
@@ -355,8 +358,11 @@ subtest 'versions' => sub {
        200, 'of this one');
     is(scim('PUT', "/Users/$id", { userName => 'ada' },
             'If-Match' => '*')->{status}, 200, 'of any');
+    is(scim('PATCH', "/Users/$id", { schemas => [$PATCH_OP], Operations =>
+            [{ op => 'replace', path => 'title', value => 'y' }] },
+            'If-Match' => 'W/"9", W/"3"')->{status}, 200, 'one of two');
     is(scim('DELETE', "/Users/$id", undef,
-            'If-Match' => 'W/"1", W/"3"')->{status}, 204, 'one of two');
+            'If-Match' => 'W/"1", W/"4"')->{status}, 204, 'DELETE too');
 };
 
 

@@ -253,7 +253,7 @@ END
         location => 'proxy_user_guard rate=1000000r/m burst=1000000;');
     ok $ok, 'allowed: everywhere';
     ($ok) = nginx_t(location => 'limit_except GET { proxy_user_guard off; }');
-    ok !$ok, 'but for limit_except';
+    ok $ok, 'in limit_except too';
 
     store_nginx(url => undef)->stop;
 };
@@ -405,6 +405,25 @@ subtest 'many at once' => sub {
     is $all{401} + $all{429}, 240, 'all are answered';
     cmp_ok $all{401}, '>=', 5, 'five may fail';
     cmp_ok $all{401}, '<=', 6, 'one more may be under way';
+};
+
+
+subtest 'some methods alone' => sub {
+    my $nginx = store_nginx(url => undef, http => "$REAL\n", server => <<'END');
+location /some {
+    limit_except GET { proxy_user_guard rate=1r/m burst=1; }
+    try_files /index.html =404;
+}
+END
+    my $all = sub {
+        my ($method) = @_;
+        return join ' ', map {
+            $nginx->ask($method, '/some', token => $forged)->{status}
+        } 1 .. 4;
+    };
+
+    is $all->('GET'), '401 401 401 401', 'those that are not limited';
+    is $all->('POST'), '401 401 429 429', 'those that are';
 };
 
 

@@ -288,6 +288,7 @@ my @refused = (
     ["key=$data/ec256.pem ttl=2h", qr/from 1s to 1h/, 'a long life'],
     ["key=$data/ec256.pem ttl=x", qr/from 1s to 1h/, 'no time'],
     ["key=$data/ec256.pem audience=", qr/"audience="/, 'an empty audience'],
+    ["key=$data/ec256.pem audience=\$host", qr/no variables/, 'a variable'],
     ["key=$data/ec256.pem x=y", qr/"x=y", allowed are key=/, 'another word'],
     ['ttl=60s', qr/no key=/, 'no key'],
 );

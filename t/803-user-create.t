@@ -110,8 +110,8 @@ subtest 'user link' => sub {
     is(redis('HGET', "{pu}:user:$alice", 'epoch'), 0, 'revokes nothing');
     is(json('again', qw(user link name:alice), @ID, 'a2')->{changed}, 0,
        'twice is once');
-    refused('taken', 1, qr/stands for another user/, qw(user link name:alice),
-            @ID, 'b1');
+    refused('taken', 1, qr/another user who is not deleted.*#b1' shows who/,
+            qw(user link name:alice), @ID, 'b1');
     refused('needs both', 2, qr/needs both/, qw(user link name:alice),
             '--subject', 'x');
     refused('nobody', 1, qr/no user/, qw(user link name:carol), @ID, 'x');

@@ -106,6 +106,16 @@ subtest 'key rotate and revoke' => sub {
     done('rotate', qw(key rotate), id($new), qw(--overlap 0s));
     is(record($new)->{state}, 'revoked', 'no overlap');
 
+    my $first = key($ALICE, qw(--expires 90d));
+    done('once', qw(key rotate), id($first), qw(--overlap 1h));
+    my $second = done('and again', qw(key rotate), id($first));
+    chomp $second;
+    cmp_ok(record($second)->{expires} - time, '>', 89 * 86400,
+           'a second successor lives as long as the first');
+    my $forever = done('no end', qw(key rotate), id($key));
+    chomp $forever;
+    is(record($forever)->{expires}, undef, 'or without an end');
+
     like(done('revoke', qw(key revoke), $key), qr/is revoked/,
          'a whole key may be named');
     like(done('again', qw(key revoke), id($key)), qr/already/, 'twice');

@@ -277,6 +277,9 @@ subtest 'a stream' => sub {
     is($out, "$line\n$line\n", 'all good');
     is($code, 0, 'exit 0');
 
+    ($code, $out) = check("$long\n", @jwks, '-');
+    is("$code $out", "1 token_too_large\n", 'one that is too long');
+
     ($code, $out) = check("$good\n$bad\n", '--json', @jwks, '-');
     my @answer = map { $json->decode($_) } split /\n/, $out;
     is($answer[0]{claims}{sub}, 'alice', 'JSON, one document a line');

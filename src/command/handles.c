@@ -263,6 +263,15 @@ handle_refused(const pu_change_t *change, const char *what, pu_str_t detail)
 {
     size_t  i;
 
+    /* an identity cannot be revoked: it moves only from a deleted user */
+
+    if (pu_str_is(detail, "taken") && change->subject.len != 0) {
+        return fail(EXIT_REFUSED, "%s is refused: it stands for another user "
+                    "who is not deleted; proxy-user user show "
+                    "'sub:%.*s#%.*s' shows who", what,
+                    PU_STR_FMT(change->issuer), PU_STR_FMT(change->subject));
+    }
+
     static const struct {
         const char  *detail;
         const char  *sentence;
@@ -281,8 +290,6 @@ handle_refused(const pu_change_t *change, const char *what, pu_str_t detail)
             break;
         }
     }
-
-    (void) change;
 
     return fail(EXIT_REFUSED, "%s is refused: %s", what,
                 sentences[i].sentence);

@@ -389,6 +389,7 @@ check_lines(check_t *check)
 
         reason = (line == LINE_TOO_LONG) ? PU_TOKEN_TOO_LARGE
                                          : check_token(check, text, &claims);
+        check->refused |= (reason != PU_OK);
         check_line(check, reason, pu_buf_written(&claims));
     }
 
@@ -435,8 +436,6 @@ check_token(check_t *check, pu_str_t text, pu_buf_t *claims)
 
         pu_token_clear(&token);
     }
-
-    check->refused |= (reason != PU_OK);
 
     return reason;
 }

@@ -42,6 +42,9 @@ static int pu_patch_schema(pu_patch_t *p, const pu_scim_path_t *path,
 static int pu_patch_whole(pu_patch_t *p, json_t *object,
     const pu_scim_path_t *path, json_t *value);
 static int pu_patch_remove_values(json_t *list, const json_t *values);
+static int pu_patch_primary(json_t *list, const json_t *before);
+static int pu_patch_is_primary(const json_t *value);
+static int pu_patch_among(const json_t *list, const json_t *value);
 static int pu_patch_append(json_t *list, json_t *value);
 static int pu_patch_same(const json_t *a, const json_t *b);
 static int pu_patch_sub(pu_patch_t *p, json_t *object,
@@ -290,7 +293,8 @@ static int
 pu_patch_at(pu_patch_t *p, const pu_scim_path_t *path,
     const pu_scim_filter_t *filter, json_t *value)
 {
-    json_t  *object;
+    int      ok;
+    json_t  *object, *list, *before;
 
     if (path->name.len == 0) {
         return pu_patch_schema(p, path, value);
@@ -316,12 +320,97 @@ pu_patch_at(pu_patch_t *p, const pu_scim_path_t *path,
         }
     }
 
-    if (filter != NULL) {
-        return pu_patch_filtered(p, object, path, filter, value);
+    list = pu_scim_get(object, path->name);
+    before = NULL;
+
+    if (json_is_array(list) && p->op != PU_PATCH_REMOVE) {
+        before = json_deep_copy(list);
+
+        if (!pu_patch_memory(p, before != NULL)) {
+            return 0;
+        }
     }
 
-    return (path->sub.len != 0) ? pu_patch_sub(p, object, path, value)
-                                : pu_patch_whole(p, object, path, value);
+    if (filter != NULL) {
+        ok = pu_patch_filtered(p, object, path, filter, value);
+
+    } else {
+        ok = (path->sub.len != 0) ? pu_patch_sub(p, object, path, value)
+                                  : pu_patch_whole(p, object, path, value);
+    }
+
+    if (ok && before != NULL) {
+        ok = pu_patch_memory(p,
+                             pu_patch_primary(pu_scim_get(object, path->name),
+                                              before));
+    }
+
+    json_decref(before);
+
+    return ok;
+}
+
+
+/* A new primary value is the only one (RFC 7644 section 3.5.2). */
+
+static int
+pu_patch_primary(json_t *list, const json_t *before)
+{
+    size_t   i;
+    json_t  *one, *is;
+
+    is = NULL;
+
+    for (i = 0; i < json_array_size(list); i++) {
+        one = json_array_get(list, i);
+
+        if (pu_patch_is_primary(one) && !pu_patch_among(before, one))
+        {
+            is = one;
+        }
+    }
+
+    for (i = 0; is != NULL && i < json_array_size(list); i++) {
+        one = json_array_get(list, i);
+
+        if (one != is && pu_patch_is_primary(one)
+            && !pu_scim_set_new(one, PU_STR("primary"), json_false()))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* Some say "True". */
+
+static int
+pu_patch_is_primary(const json_t *value)
+{
+    pu_str_t       s;
+    const json_t  *primary;
+
+    primary = pu_scim_get(value, PU_STR("primary"));
+
+    return json_is_true(primary)
+           || (pu_json_str(primary, &s) && pu_str_case_eq(s, PU_STR("true")));
+}
+
+
+static int
+pu_patch_among(const json_t *list, const json_t *value)
+{
+    size_t  i;
+
+    for (i = 0; i < json_array_size(list); i++) {
+        if (json_equal(json_array_get(list, i), value)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -438,12 +527,8 @@ pu_patch_remove_values(json_t *list, const json_t *values)
 static int
 pu_patch_append(json_t *list, json_t *value)
 {
-    size_t  i;
-
-    for (i = 0; i < json_array_size(list); i++) {
-        if (json_equal(json_array_get(list, i), value)) {
-            return 1;
-        }
+    if (pu_patch_among(list, value)) {
+        return 1;
     }
 
     return json_array_append_new(list, json_deep_copy(value)) == 0;

@@ -325,20 +325,23 @@ pu_scim_record_free(pu_scim_record_t *record)
 static int
 pu_scim_take(pu_scim_taker_t *t, const char *key, json_t *value)
 {
+    int                    ok;
     json_t                *kept;
     pu_scim_path_t         path;
     const pu_scim_attr_t  *attr;
+
+    ok = pu_scim_path(&path, pu_str(key));
 
     if (json_is_null(value)) {
 
         /* it might mean "off", and nobody is to think that it was done */
 
-        return !pu_str_case_eq(pu_str(key), PU_STR("active"))
+        return !ok || !pu_scim_path_is(&path, "active")
                || pu_scim_fail(t->err, 400, "invalidValue",
                                "\"active\" is true or false", PU_STR(""));
     }
 
-    if (!pu_scim_path(&path, pu_str(key)) || path.sub.len != 0) {
+    if (!ok || path.sub.len != 0) {
         return pu_scim_fail(t->err, 400, "invalidSyntax",
                             "\"%s\" is not the name of an attribute",
                             pu_str(key));

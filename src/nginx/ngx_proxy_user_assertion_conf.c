@@ -137,11 +137,13 @@ ngx_proxy_user_assertion_value(ngx_conf_t *cf,
     }
 
     if (value.len == 0 || value.len > NGX_PROXY_USER_ASSERTION_VALUE
-        || pu_str_has_control(ngx_proxy_user_str(&value)))
+        || pu_str_has_control(ngx_proxy_user_str(&value))
+        || ngx_strlchr(value.data, value.data + value.len, '$'))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"proxy_user_assertion\" has \"%V\", allowed are "
-                           "1 to %d bytes without control characters", word,
+                           "1 to %d bytes, no control characters and no "
+                           "variables", word,
                            NGX_PROXY_USER_ASSERTION_VALUE);
         return NGX_CONF_ERROR;
     }

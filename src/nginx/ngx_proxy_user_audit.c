@@ -128,8 +128,8 @@ ngx_proxy_user_audit_parse(ngx_conf_t *cf, ngx_proxy_user_audit_t **slot)
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"proxy_user_audit\" has the parameter "
                                "\"%V\", allowed are buffer= (from %d bytes) "
-                               "flush= decisions=all|deny if=, each once",
-                               &words[i], NGX_PROXY_USER_BUFFER_MIN);
+                               "flush= decisions=all|deny if=$variable, each "
+                               "once", &words[i], NGX_PROXY_USER_BUFFER_MIN);
             return NGX_CONF_ERROR;
         }
     }
@@ -225,7 +225,13 @@ ngx_proxy_user_audit_param(ngx_conf_t *cf, ngx_proxy_user_audit_t *audit,
         ccv.value = &value;
         ccv.complex_value = audit->filter;
 
-        return ngx_http_compile_complex_value(&ccv);
+        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        /* what never changes is no condition */
+
+        return audit->filter->lengths ? NGX_OK : NGX_ERROR;
     }
 
     return NGX_ERROR;

@@ -15,6 +15,8 @@ static char *ngx_proxy_user_issuer_line(ngx_conf_t *cf, ngx_command_t *dummy,
     void *conf);
 static ngx_int_t ngx_proxy_user_issuer_path(ngx_conf_t *cf,
     ngx_str_t *directive, ngx_str_t *word);
+static void ngx_proxy_user_rule_word(ngx_conf_t *cf, const ngx_str_t *name,
+    const pu_str_t *word);
 static void ngx_proxy_user_issuer_cleanup(void *data);
 static void ngx_proxy_user_issuer_warn(void *data, const char *sentence);
 static char *ngx_proxy_user_source(ngx_conf_t *cf, ngx_str_t *word,
@@ -330,7 +332,7 @@ ngx_proxy_user_rule_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     char          err[PU_ERROR_SIZE];
     pu_str_t     *list;
     pu_rule_t    *rule;
-    ngx_uint_t    n, roles;
+    ngx_uint_t    i, n, roles;
     ngx_array_t **slot;
 
     slot = (ngx_array_t **) (p + cmd->offset);
@@ -366,7 +368,41 @@ ngx_proxy_user_rule_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    for (i = 1; i <= n; i++) {
+        ngx_proxy_user_rule_word(cf, &cmd->name, &list[i]);
+    }
+
     return NGX_CONF_OK;
+}
+
+
+/* A role or a scope, which may well be called so; or a slip. */
+
+static void
+ngx_proxy_user_rule_word(ngx_conf_t *cf, const ngx_str_t *name,
+    const pu_str_t *word)
+{
+    size_t    i;
+    u_char    upper[16];
+    pu_str_t  method;
+
+    if (word->len > sizeof(upper) || pu_method_permits(*word)) {
+        return;
+    }
+
+    method.len = word->len;
+    method.data = upper;
+
+    for (i = 0; i < word->len; i++) {
+        upper[i] = ngx_toupper(word->data[i]);
+    }
+
+    if (pu_method_permits(method)) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"%*s\" in \"%V\" is no method, whose names are "
+                           "in capitals: it limits no methods",
+                           word->len, word->data, name);
+    }
 }
 
 

@@ -20,6 +20,8 @@ static ngx_http_addr_conf_t *ngx_proxy_user_place_addr(ngx_listening_t *ls,
     ngx_uint_t n);
 static ngx_http_core_srv_conf_t *ngx_proxy_user_place_named(
     const ngx_http_addr_conf_t *addr, ngx_str_t *name);
+static ngx_uint_t ngx_proxy_user_place_is(const ngx_http_server_name_t *sn,
+    const ngx_str_t *name);
 static ngx_int_t ngx_proxy_user_place_path(ngx_http_request_t *r,
     ngx_http_core_srv_conf_t *server, ngx_str_t uri, ngx_str_t *path);
 static ngx_http_core_loc_conf_t *ngx_proxy_user_place_inside(
@@ -219,10 +221,7 @@ ngx_proxy_user_place_named(const ngx_http_addr_conf_t *addr, ngx_str_t *name)
         names = conf->names->elts;
 
         for (i = 0; i < conf->names->nelts; i++) {
-            if (names[i].name.len == name->len
-                && ngx_strncasecmp(names[i].name.data, name->data, name->len)
-                   == 0)
-            {
+            if (ngx_proxy_user_place_is(&names[i], name)) {
                 return addr->default_server;
             }
         }
@@ -247,6 +246,55 @@ ngx_proxy_user_place_named(const ngx_http_addr_conf_t *addr, ngx_str_t *name)
 #endif
 
     return cscf;
+}
+
+
+/* As nginx's table would have it: "a.b", "*.b", ".b", "a.*", "~regex". */
+
+static ngx_uint_t
+ngx_proxy_user_place_is(const ngx_http_server_name_t *sn,
+    const ngx_str_t *name)
+{
+    ngx_str_t  s;
+
+    s = sn->name;
+
+#if (NGX_PCRE)
+
+    if (sn->regex) {
+        return ngx_regex_exec(sn->regex->regex, (ngx_str_t *) name, NULL, 0)
+               >= 0;
+    }
+
+#endif
+
+    if (s.len == name->len
+        && ngx_strncasecmp(s.data, name->data, s.len) == 0)
+    {
+        return 1;
+    }
+
+    if (s.len > 2 && s.data[s.len - 1] == '*') {
+        s.len--;
+        return name->len > s.len
+               && ngx_strncasecmp(s.data, name->data, s.len) == 0;
+    }
+
+    if (s.len < 2 || (s.data[0] != '.' && s.data[0] != '*')) {
+        return 0;
+    }
+
+    if (s.data[0] == '*') {
+        s.len--;
+        s.data++;
+
+    } else if (name->len == s.len - 1) {
+        return ngx_strncasecmp(s.data + 1, name->data, name->len) == 0;
+    }
+
+    return name->len > s.len
+           && ngx_strncasecmp(s.data, name->data + name->len - s.len, s.len)
+              == 0;
 }
 
 

@@ -36,6 +36,21 @@ static const patch_case_t  cases[] = {
     { "[{\"op\":\"add\",\"path\":\"roles\",\"value\":[{\"primary\":\"True\","
       "\"value\":\"x\"}]}]", 0, PU_ACTIVE_KEEP,
       "{\"roles\":[{\"primary\":true,\"value\":\"x\"}],\"title\":\"a\"}" },
+    { "[{\"op\":\"add\",\"path\":\"roles\",\"value\":[{\"primary\":true,"
+      "\"value\":\"x\"}]},{\"op\":\"add\",\"path\":\"roles\",\"value\":"
+      "{\"primary\":\"True\",\"value\":\"y\"}}]", 0, PU_ACTIVE_KEEP,
+      "{\"roles\":[{\"primary\":false,\"value\":\"x\"},"
+      "{\"primary\":true,\"value\":\"y\"}],\"title\":\"a\"}" },
+    { "[{\"op\":\"add\",\"path\":\"roles\",\"value\":[{\"primary\":true,"
+      "\"value\":\"x\"},{\"value\":\"y\"}]},{\"op\":\"replace\",\"path\":"
+      "\"roles[value eq \\\"y\\\"].primary\",\"value\":true}]", 0,
+      PU_ACTIVE_KEEP, "{\"roles\":[{\"primary\":false,\"value\":\"x\"},"
+      "{\"primary\":true,\"value\":\"y\"}],\"title\":\"a\"}" },
+    { "[{\"op\":\"add\",\"path\":\"roles\",\"value\":[{\"primary\":true,"
+      "\"value\":\"x\"}]},{\"op\":\"add\",\"path\":\"roles\",\"value\":"
+      "{\"value\":\"y\"}}]", 0, PU_ACTIVE_KEEP,
+      "{\"roles\":[{\"primary\":true,\"value\":\"x\"},"
+      "{\"value\":\"y\"}],\"title\":\"a\"}" },
     { "[{\"op\":\"replace\",\"path\":\"password\",\"value\":\"x\"}]", 0,
       PU_ACTIVE_KEEP, "{\"title\":\"a\"}" },
     { "[{\"op\":\"replace\",\"path\":\"active\",\"value\":\"no\"}]", 400, 0,

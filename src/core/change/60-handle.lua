@@ -182,7 +182,8 @@ local function handle_add(user)
 end
 
 
--- Rotation: a successor like it; the old one ends when the overlap does.
+-- Rotation: a successor like it; the old one ends when the overlap does, and
+-- notes how long it was to live (0: for ever) for another successor.
 
 
 local function old_key(user, handle, names)
@@ -210,7 +211,7 @@ end
 
 
 local function handle_rotate(user)
-    local names = { 'user', 'state', 'expires', 'created',
+    local names = { 'user', 'state', 'expires', 'created', 'life',
                     'roles', 'scopes', 'networks', 'label' }
     local old, new, id = ARGV[7], ARGV[8], ARGV[9]
     local overlap, time = number(ARGV[10]), now()
@@ -241,13 +242,14 @@ local function handle_rotate(user)
 
     local fields = { 'id', id }
     local ends = number(f[3] or '')
+    local life = number(f[5] or '') or ends and ends - number(f[4]) or 0
 
-    if ends then
+    if life > 0 then
         fields[#fields + 1] = 'expires'
-        fields[#fields + 1] = decimal(time + ends - number(f[4]))
+        fields[#fields + 1] = decimal(time + life)
     end
 
-    for i = 5, #names do
+    for i = 6, #names do
         if f[i] then
             fields[#fields + 1] = names[i]
             fields[#fields + 1] = f[i]
@@ -265,7 +267,8 @@ local function handle_rotate(user)
 
     else
         ends = math.min(ends or math.huge, time + overlap)
-        redis.call('HSET', key, 'expires', decimal(ends))
+        redis.call('HSET', key, 'expires', decimal(ends),
+                   'life', decimal(life))
         done_for(user, 'update', old)
     end
 
