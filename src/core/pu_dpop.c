@@ -10,6 +10,7 @@
 #include "pu_json.h"
 #include "pu_jwk.h"
 #include "pu_jws.h"
+#include "pu_memory.h"
 #include "pu_user.h"
 
 
@@ -363,6 +364,7 @@ pu_dpop_check(pu_str_t proof, const pu_dpop_request_t *request,
 
     keys = NULL;
     result = PU_DPOP_INVALID;
+    pu_memory_watch();
 
     /* a shared secret is no key of a jwk: the HS algorithms find none */
 
@@ -375,6 +377,10 @@ pu_dpop_check(pu_str_t proof, const pu_dpop_request_t *request,
 
     if (result == PU_DPOP_OK) {
         result = pu_dpop_signed(&jws, request, keys, id, iat);
+    }
+
+    if (result != PU_DPOP_OK && pu_memory_short()) {
+        result = PU_DPOP_FAILED;
     }
 
     pu_keys_free(keys);

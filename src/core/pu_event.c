@@ -10,6 +10,7 @@
 #include "pu_event_own.h"
 #include "pu_json.h"
 #include "pu_jws.h"
+#include "pu_memory.h"
 #include "pu_token_own.h"
 #include "pu_user.h"
 
@@ -126,6 +127,8 @@ pu_event_verify(pu_event_t *event, const pu_event_request_t *request,
     token = request->body;
     *reason = PU_OK;
 
+    pu_memory_watch();
+
     if (request->kind == PU_EVENT_LOGOUT) {
         room = malloc(request->body.len + 1);
         *reason = room ? pu_event_form(event, request->body, room, &token)
@@ -142,14 +145,17 @@ pu_event_verify(pu_event_t *event, const pu_event_request_t *request,
 
     free(room);
 
+    /* who is told that an event is bad does not send it again */
+
     if (*reason != PU_OK) {
+        *reason = pu_memory_reason(*reason);
         return PU_EVENT_BAD;
     }
 
     outcome = pu_event_content(event, request);
 
     if (outcome == PU_EVENT_BAD) {
-        *reason = PU_CREDENTIAL_MALFORMED;
+        *reason = pu_memory_reason(PU_CREDENTIAL_MALFORMED);
     }
 
     return outcome;

@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "pu_json.h"
+#include "pu_memory.h"
 
 
 #define PU_JSON_DEPTH_MAX  32           /* of any limit that is asked for */
@@ -103,8 +104,7 @@ pu_json_object(pu_str_t text, const pu_json_limits_t *limits)
      * used: JSON knows it, and a claim nobody reads may hold what it likes.
      */
 
-    value = json_loadb((const char *) text.data, text.len,
-                       JSON_REJECT_DUPLICATES|JSON_ALLOW_NUL, NULL);
+    value = pu_memory_json(text, JSON_REJECT_DUPLICATES|JSON_ALLOW_NUL);
 
     if (value != NULL && !json_is_object(value)) {
         json_decref(value);

@@ -12,6 +12,10 @@
 #include "pu_jwe_own.h"
 #include "pu_json.h"
 #include "pu_jws.h"
+#include "pu_memory.h"
+
+
+#define PU_JWE_ROOM  8                  /* cjose's copies of the text */
 
 
 /* A text on its way. */
@@ -314,9 +318,9 @@ pu_jwe_fits(const pu_jwe_t *jwe, const pu_jwe_key_t *key)
 }
 
 
-/* The library's part. */
 static int
-pu_jwe_open(const pu_jwe_t *jwe, const pu_jwe_key_t *key, pu_str_t *plain)
+pu_jwe_import_decrypt(const pu_jwe_t *jwe, const pu_jwe_key_t *key,
+    pu_str_t *plain)
 {
     size_t         len;
     uint8_t       *data;
@@ -346,6 +350,30 @@ pu_jwe_open(const pu_jwe_t *jwe, const pu_jwe_key_t *key, pu_str_t *plain)
     *plain = (pu_str_t) { len, data };
 
     return 1;
+}
+
+
+/* The library's part. */
+static int
+pu_jwe_open(const pu_jwe_t *jwe, const pu_jwe_key_t *key, pu_str_t *plain)
+{
+    int  ok;
+
+    if (!pu_memory_open(jwe->text.len * PU_JWE_ROOM + 65536)) {
+        return 0;
+    }
+
+    ok = pu_jwe_import_decrypt(jwe, key, plain);
+
+    if (ok && pu_memory_used()) {
+        pu_jwe_plain_free(*plain);
+        *plain = (pu_str_t) { 0, NULL };
+        ok = 0;
+    }
+
+    pu_memory_close();
+
+    return ok;
 }
 
 

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "pu_memory.h"
 #include "pu_scim.h"
 
 
@@ -295,8 +296,8 @@ pu_scim_string_new(pu_str_t s)
 
     pu_buf_init(&b, text, size);
     pu_json_quote(&b, s);
-    value = json_loadb(text, pu_buf_written(&b).len,
-                       JSON_DECODE_ANY|JSON_ALLOW_NUL, NULL);
+    value = pu_memory_json(pu_buf_written(&b),
+                           JSON_DECODE_ANY|JSON_ALLOW_NUL);
     free(text);
 
     return value;

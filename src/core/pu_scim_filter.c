@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "pu_memory.h"
 #include "pu_scim_filter_own.h"
 
 
@@ -336,8 +337,8 @@ pu_filter_value(pu_filter_reader_t *r, pu_filter_node_t *node)
         return 0;
     }
 
-    node->value = json_loadb((const char *) p, len,
-                             JSON_DECODE_ANY|JSON_ALLOW_NUL, NULL);
+    node->value = pu_memory_json((pu_str_t) { len, (const uint8_t *) p },
+                                 JSON_DECODE_ANY|JSON_ALLOW_NUL);
 
     if (node->value == NULL) {
         pu_filter_bad(r, "a value is not JSON: a string stands in double "

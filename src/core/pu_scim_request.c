@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "pu_memory.h"
 #include "pu_scim_call_own.h"
 #include "pu_scim_schema.h"
 
@@ -217,7 +218,13 @@ pu_call_body(pu_scim_call_t *call)
         text.data += 3;
     }
 
+    pu_memory_watch();
     call->body = pu_json_object(text, &limits);
+
+    if (call->body == NULL && pu_memory_short()) {
+        pu_op_fail(&call->op, 500, NULL, "there is no memory for the body");
+        return 0;
+    }
 
     if (call->body == NULL) {
         pu_op_fail(&call->op, 400, "invalidSyntax", "the body is not one "

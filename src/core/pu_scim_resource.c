@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "pu_memory.h"
 #include "pu_scim_resource.h"
 #include "pu_scim_schema.h"
 
@@ -275,7 +276,14 @@ pu_scim_record_read(pu_scim_record_t *record, pu_scim_kind_t kind,
     t.members = members;
     t.err = err;
 
+    pu_memory_watch();
+
     if (!json_is_object(body) || !pu_scim_names_ok(body)) {
+        if (pu_memory_short()) {
+            return pu_scim_fail(err, 500, NULL, "there is no memory",
+                                PU_STR(""));
+        }
+
         return pu_scim_fail(err, 400, "invalidSyntax",
                             "the body is one JSON object, and no name is in "
                             "it twice", PU_STR(""));

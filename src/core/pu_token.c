@@ -11,6 +11,7 @@
 #include "pu_binding.h"
 #include "pu_json.h"
 #include "pu_jws.h"
+#include "pu_memory.h"
 #include "pu_token_own.h"
 
 
@@ -512,9 +513,9 @@ pu_token_opener(pu_str_t text, const pu_issuers_t *issuers)
 }
 
 
-pu_reason_t
-pu_token_verify(pu_token_t *token, pu_str_t text,
-    const pu_issuers_t *issuers, int64_t now)
+static pu_reason_t
+pu_token_read(pu_token_t *token, pu_str_t text, const pu_issuers_t *issuers,
+    int64_t now)
 {
     pu_str_t               plain;
     pu_reason_t            reason;
@@ -538,6 +539,17 @@ pu_token_verify(pu_token_t *token, pu_str_t text,
     pu_jwe_plain_free(plain);
 
     return reason;
+}
+
+
+/* A good token is not called a bad one because there was no memory. */
+pu_reason_t
+pu_token_verify(pu_token_t *token, pu_str_t text,
+    const pu_issuers_t *issuers, int64_t now)
+{
+    pu_memory_watch();
+
+    return pu_memory_reason(pu_token_read(token, text, issuers, now));
 }
 
 

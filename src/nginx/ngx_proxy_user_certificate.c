@@ -35,7 +35,7 @@ ngx_proxy_user_certificate(ngx_http_request_t *r,
 
     if (ok != 1 || len != PU_SHA256_LEN) {
         ERR_clear_error();
-        return NGX_DECLINED;
+        return NGX_ERROR;
     }
 
     *verified = ngx_ssl_get_client_verify(c, r->pool, &verify) == NGX_OK

@@ -108,12 +108,16 @@ ngx_proxy_user_shown(ngx_http_request_t *r,
     const ngx_proxy_user_source_t *source,
     ngx_proxy_user_credential_t *credential)
 {
+    ngx_int_t   rc;
     ngx_uint_t  verified;
 
-    if (ngx_proxy_user_certificate(r, credential->digest, &verified)
-        != NGX_OK
-        || !verified)
-    {
+    rc = ngx_proxy_user_certificate(r, credential->digest, &verified);
+
+    if (rc == NGX_ERROR) {
+        return PU_INTERNAL;
+    }
+
+    if (rc != NGX_OK || !verified) {
         return PU_NO_CREDENTIAL;
     }
 

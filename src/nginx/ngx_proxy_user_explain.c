@@ -9,6 +9,7 @@
 #include "ngx_proxy_user_place.h"
 #include "ngx_proxy_user_who.h"
 #include "pu_json.h"
+#include "pu_memory.h"
 
 
 #define NGX_PROXY_USER_EXPLAIN_WORDS  256         /* of roles or scopes */
@@ -107,7 +108,12 @@ ngx_proxy_user_explain_handler(ngx_http_request_t *r)
     cln->handler = ngx_proxy_user_explain_leave;
     cln->data = ex;
 
+    pu_memory_watch();
     wrong = ngx_proxy_user_explain_read(ex);
+
+    if (wrong && pu_memory_short()) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     if (wrong) {
         return ngx_proxy_user_explain_error(r, wrong);

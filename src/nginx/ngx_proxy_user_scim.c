@@ -14,6 +14,7 @@
 #include "ngx_proxy_user_redis.h"
 #include "ngx_proxy_user_scim.h"
 #include "ngx_proxy_user_zone.h"
+#include "pu_memory.h"
 
 
 #define NGX_PROXY_USER_SCIM_TIMEOUT  1000           /* ms, at least */
@@ -141,7 +142,13 @@ ngx_proxy_user_scim_handler(ngx_http_request_t *r)
     }
 
     ctx->scim = conf->scim;
+
+    pu_memory_watch();
     ctx->actor = ngx_proxy_user_scim_actor(r, conf->scim, &presented);
+
+    if (ctx->actor == NULL && pu_memory_short()) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     if (ctx->actor == NULL) {
         return ngx_proxy_user_scim_refuse(r, conf, presented);
