@@ -24,12 +24,14 @@ typedef struct {
     u_char                      *last;
     ngx_event_t                 *event;     /* NULL: no flush= */
     ngx_msec_t                   flush;
+    ngx_uint_t                   failing;   /* the last write failed */
 } ngx_proxy_user_buffer_t;
 
 
 struct ngx_proxy_user_audit_s {
     ngx_open_file_t             *file;
     ngx_syslog_peer_t           *syslog;
+    ngx_uint_t                  *failing;   /* without a buffer, the same */
     ngx_http_complex_value_t    *filter;    /* if=; NULL: none */
     ngx_uint_t                   denied;    /* decisions=deny */
 };
@@ -61,10 +63,10 @@ static void ngx_proxy_user_audit_text(pu_buf_t *b, const char *name,
     pu_str_t value);
 static void ngx_proxy_user_audit_words(pu_buf_t *b, const char *name,
     pu_str_t words);
-static void ngx_proxy_user_audit_write(ngx_open_file_t *file,
+static void ngx_proxy_user_audit_write(const ngx_proxy_user_audit_t *audit,
     pu_str_t line);
 static void ngx_proxy_user_audit_out(ngx_open_file_t *file, u_char *data,
-    size_t len, ngx_log_t *log);
+    size_t len, ngx_uint_t *failing, ngx_log_t *log);
 static void ngx_proxy_user_audit_flush(ngx_open_file_t *file,
     ngx_log_t *log);
 static void ngx_proxy_user_audit_flush_handler(ngx_event_t *ev);
@@ -247,6 +249,11 @@ ngx_proxy_user_audit_buffer(ngx_conf_t *cf, ngx_proxy_user_audit_t *audit,
     ngx_open_file_t          *file;
     ngx_proxy_user_buffer_t  *buffer;
 
+    audit->failing = ngx_pcalloc(cf->pool, sizeof(ngx_uint_t));
+    if (audit->failing == NULL) {
+        return NGX_ERROR;
+    }
+
     file = audit->file;
     buffer = file->data;
 
@@ -339,7 +346,7 @@ ngx_proxy_user_audit_handler(ngx_http_request_t *r)
         ngx_proxy_user_audit_syslog(r, audit->syslog, line);
 
     } else {
-        ngx_proxy_user_audit_write(audit->file, line);
+        ngx_proxy_user_audit_write(audit, line);
     }
 
     return NGX_OK;
@@ -639,15 +646,18 @@ ngx_proxy_user_audit_words(pu_buf_t *b, const char *name, pu_str_t words)
 
 
 static void
-ngx_proxy_user_audit_write(ngx_open_file_t *file, pu_str_t line)
+ngx_proxy_user_audit_write(const ngx_proxy_user_audit_t *audit,
+    pu_str_t line)
 {
+    ngx_open_file_t          *file;
     ngx_proxy_user_buffer_t  *buffer;
 
+    file = audit->file;
     buffer = file->data;
 
     if (buffer == NULL) {
         ngx_proxy_user_audit_out(file, (u_char *) (uintptr_t) line.data,
-                                 line.len, ngx_cycle->log);
+                                 line.len, audit->failing, ngx_cycle->log);
         return;
     }
 
@@ -657,7 +667,8 @@ ngx_proxy_user_audit_write(ngx_open_file_t *file, pu_str_t line)
 
     if ((size_t) (buffer->last - buffer->pos) < line.len) {
         ngx_proxy_user_audit_out(file, (u_char *) (uintptr_t) line.data,
-                                 line.len, ngx_cycle->log);
+                                 line.len, &buffer->failing,
+                                 ngx_cycle->log);
         return;
     }
 
@@ -669,17 +680,33 @@ ngx_proxy_user_audit_write(ngx_open_file_t *file, pu_str_t line)
 }
 
 
+/* A disk that is full is full for every line: it is said once. */
+
 static void
 ngx_proxy_user_audit_out(ngx_open_file_t *file, u_char *data, size_t len,
-    ngx_log_t *log)
+    ngx_uint_t *failing, ngx_log_t *log)
 {
     ssize_t  n;
 
     n = ngx_write_fd(file->fd, data, len);
 
     if (n == (ssize_t) len) {
+
+        if (*failing) {
+            *failing = 0;
+            ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                          "proxy_user: audit lines are written to \"%V\" "
+                          "again", &file->name);
+        }
+
         return;
     }
+
+    if (*failing) {
+        return;
+    }
+
+    *failing = 1;
 
     ngx_log_error(NGX_LOG_ERR, log, n == -1 ? ngx_errno : 0,
                   "proxy_user: the audit line could not be written to \"%V\"",
@@ -698,7 +725,8 @@ ngx_proxy_user_audit_flush(ngx_open_file_t *file, ngx_log_t *log)
 
     if (buffer->pos > buffer->start) {
         ngx_proxy_user_audit_out(file, buffer->start,
-                                 buffer->pos - buffer->start, log);
+                                 buffer->pos - buffer->start,
+                                 &buffer->failing, log);
         buffer->pos = buffer->start;
     }
 
