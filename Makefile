@@ -283,6 +283,12 @@ bench:  ## side by side with the module off; what a hanging Redis costs
 	@$(MAKE) --no-print-directory all $(BENCH)
 	@bench/run
 
+.PHONY: faults
+faults:  ## break Redis, provider and machine under load; docs/reliability.md
+	@tools/install-deps build test
+	@$(MAKE) --no-print-directory all
+	@tools/faults --write
+
 .PHONY: package
 package:  ## the Debian package, tried in a fresh root of the same Debian
 	@tools/install-deps build package

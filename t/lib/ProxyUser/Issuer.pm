@@ -14,7 +14,8 @@ package ProxyUser::Issuer;
 #   answer     status, headers, body after "delay" seconds (the default)
 #   stall      nothing, connection kept   close   nothing, connection closed
 #   cut        half of the body, closed   raw     "bytes", closed
-#   endless    a body without end         drip    one byte a second
+#   endless    a body without end (or of "blocks" of 8 KB)
+#   drip       one byte a second
 
 use strict;
 use warnings;
@@ -205,7 +206,7 @@ sub answer {
 
     if ($mode eq 'endless') {
         syswrite $socket, $top;
-        for (1 .. 2000) {
+        for (1 .. $how->{blocks} // 2000) {
             syswrite $socket, $body x (1 + 8192 / (1 + length $body))
                 or last;
         }
