@@ -233,7 +233,7 @@ sub descriptors {
 sub storm {
     my ($opt) = @_;
 
-    my $nginx = start(expect => qr/exited on signal 9|open socket/);
+    my $nginx = start(expect => qr/exited on signal 9|was locked by|open socket/);
     my @caller = callers('/gif');
     warm($nginx);
     my $line = new_line($opt->{title}, nginx => $nginx, changing => 1,
