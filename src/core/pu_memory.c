@@ -165,6 +165,10 @@ pu_memory_close(void)
     free(m->data);
     m->data = NULL;
 
+    /* others may use the libraries when this code is no longer loaded */
+
+    cjose_set_alloc_funcs(malloc, realloc, free);
+
     if (m->used) {
         errno = ENOMEM;
     }
