@@ -876,15 +876,16 @@ subtest 'Redis is away' => sub {
         'sent again when it is back';
     becomes($token, '403 user_suspended', 'it is done');
     redis('SCRIPT', 'FLUSH');
-    is $post[2]->()->{status} =~ /^(?:204|401)$/ ? 1 : 0, 1,
+    ok defined within(10, sub { $post[2]->()->{status} =~ /^(?:204|401)$/ }),
         'a script that was lost is loaded again';
 
     redis('DEL', "{pu}:user:$id");
     is post_event($nginx, event('session-revoked', sub => $sub))->{status},
         503, 'a handle whose user is missing is no answer';
     redis('HSET', "{pu}:user:$id", 'state', 'active');
-    is post_event($nginx, event('session-revoked', sub => $sub))->{status},
-        202, 'a record with little in it will do';
+    my $event = event('session-revoked', sub => $sub);
+    ok defined within(10, sub { post_event($nginx, $event)->{status} == 202 }),
+        'a record with little in it will do';
 };
 
 
