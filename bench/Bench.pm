@@ -172,6 +172,7 @@ proxy_user_issuer idp {
     role_map reader reader;
     role_map writer writer;
     role_map auditor auditor;
+    role_map editor editor;
 }
 CONF
 

@@ -179,7 +179,12 @@ subtest 'a look-up that is answered so' => sub {
         'in a line or two';
     is verdict($nginx, as('alice')), '200 ok', 'alice is still known';
     is_deeply [all_workers($nginx)], \@pid, 'no worker has died';
-    cmp_ok memory(@pid) - $memory, '<', 8192, 'nor grown by much';
+
+    SKIP: {
+        skip 'a sanitizer keeps what was freed', 1
+            if $ENV{PROXY_USER_MODULE} eq '';
+        cmp_ok memory(@pid) - $memory, '<', 8192, 'nor grown by much';
+    }
 };
 
 

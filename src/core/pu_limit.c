@@ -19,6 +19,7 @@
 #define PU_CHUNK_PART    100
 #define PU_CHUNK_MAX     1000
 #define PU_TOTAL_MAX     (1ll << 60)
+#define PU_MONTH_LEAST   (28 * 86400)
 
 
 /* Of a minute, an hour, a day; months differ. */
@@ -34,6 +35,8 @@ static void pu_rate_move(const pu_rate_t *rate, uint64_t now, uint64_t ahead,
 static void pu_rate_left(const pu_rate_t *rate, uint64_t ahead,
     pu_left_t *left);
 static int64_t pu_month_start(int64_t day, int months);
+static int64_t pu_quota_start(const pu_quota_t *quota, int64_t now,
+    const pu_quota_state_t *state);
 static void pu_limit_item(pu_buf_t *b, pu_str_t item, int64_t value);
 
 
@@ -139,7 +142,7 @@ pu_rate_left(const pu_rate_t *rate, uint64_t ahead, pu_left_t *left)
 
     } else {
         left->remaining = (most - ahead) / period;
-        wait = period - (most - ahead) % period;
+        wait = period - (most - ahead - left->remaining * period);
     }
 
     left->reset = (int64_t) ((wait + PU_NS - 1) / PU_NS);
@@ -168,9 +171,11 @@ pu_rate_take(const pu_rate_t *rate, uint64_t now, pu_rate_state_t *state,
 
     taken = left->remaining != 0;
 
+    /* a whole one less: when it will be one more stays the same */
+
     if (taken) {
         ahead += pu_rate_period(rate);
-        pu_rate_left(rate, ahead, left);
+        left->remaining--;
     }
 
     pu_rate_move(rate, now, ahead, state);
@@ -245,13 +250,29 @@ pu_month_start(int64_t day, int months)
 }
 
 
+/* The calendar is dear: for four weeks the state knows it as well. */
+
+static int64_t
+pu_quota_start(const pu_quota_t *quota, int64_t now,
+    const pu_quota_state_t *state)
+{
+    if (quota->period == PU_PERIOD_MONTH && now >= state->start
+        && now - state->start < PU_MONTH_LEAST)
+    {
+        return state->start;
+    }
+
+    return pu_period_start(quota->period, now);
+}
+
+
 pu_take_t
 pu_quota_take(const pu_quota_t *quota, int64_t now, int alone,
     pu_quota_state_t *state, pu_left_t *left)
 {
     int64_t  start, others;
 
-    start = pu_period_start(quota->period, now);
+    start = pu_quota_start(quota, now, state);
 
     if (state->start != start) {
         memset(state, 0, sizeof(pu_quota_state_t));

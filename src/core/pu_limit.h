@@ -88,8 +88,9 @@ typedef enum {
 
 /*
  * "alone": there is no counter, or it cannot be asked: what is known here
- * decides, never PU_TAKE_ASK.  A state of another period (a zeroed one too)
- * begins anew.  "left" is filled for TAKEN and EXCEEDED.
+ * decides, never PU_TAKE_ASK.  A state is of one kind of period; that of one
+ * which is over (a zeroed one too) begins anew.  "left" is filled for TAKEN
+ * and EXCEEDED.
  */
 pu_take_t pu_quota_take(const pu_quota_t *quota, int64_t now,
     int alone, pu_quota_state_t *state, pu_left_t *left);

@@ -18,11 +18,19 @@
 #define PU_MEMORY_JSON   128
 #define PU_MEMORY_ALIGN  16
 
+/*
+ * Enough for every token.  Pages nobody writes to are not there: this costs
+ * address space, where a block for each token would cost malloc a walk through
+ * all it has in store when it is given back.
+ */
+#define PU_MEMORY_OWN    (1024 * 1024)
+
 
 typedef struct {
     uint8_t  *data;                     /* NULL: not open */
     size_t    size;
     size_t    used;
+    uint8_t   own[PU_MEMORY_OWN] __attribute__((aligned(PU_MEMORY_ALIGN)));
 } pu_memory_t;
 
 
@@ -136,7 +144,7 @@ pu_memory_open(size_t size)
 
     m = pu_memory();
 
-    m->data = malloc(size);
+    m->data = (size <= PU_MEMORY_OWN) ? m->own : malloc(size);
     m->size = size;
     m->used = 0;
 
@@ -162,7 +170,10 @@ pu_memory_close(void)
 
     m = pu_memory();
 
-    free(m->data);
+    if (m->data != m->own) {
+        free(m->data);
+    }
+
     m->data = NULL;
 
     /* others may use the libraries when this code is no longer loaded */

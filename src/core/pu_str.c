@@ -159,6 +159,14 @@ pu_buf_init(pu_buf_t *b, void *memory, size_t size)
 void
 pu_buf_int(pu_buf_t *b, int64_t n)
 {
+    /* a number is in most of what is told of a request, and often long */
+
+    static const char  pairs[] =
+        "00010203040506070809101112131415161718192021222324"
+        "25262728293031323334353637383940414243444546474849"
+        "50515253545556575859606162636465666768697071727374"
+        "75767778798081828384858687888990919293949596979899";
+
     uint8_t   text[20], *p;
     uint64_t  u;
 
@@ -166,6 +174,12 @@ pu_buf_int(pu_buf_t *b, int64_t n)
 
     u = (n < 0) ? 0 - (uint64_t) n : (uint64_t) n;
     p = text + sizeof(text);
+
+    while (u >= 100) {
+        p -= 2;
+        memcpy(p, &pairs[2 * (u % 100)], 2);
+        u /= 100;
+    }
 
     do {
         *--p = (uint8_t) ('0' + u % 10);

@@ -457,6 +457,37 @@ quota_away(void)
 }
 
 
+/* Every sixth hour of 40 years: no day of a month is another's. */
+
+static void
+quota_months(void)
+{
+    int64_t           now;
+    pu_left_t         left;
+    pu_quota_t        quota;
+    pu_quota_state_t  state;
+
+    quota = (pu_quota_t) { 1000, PU_PERIOD_MONTH };
+    memset(&state, 0, sizeof(state));
+
+    for (now = 1700000041; now < 1700000041ll + 40 * 365 * DAY;
+         now += DAY / 4)
+    {
+        (void) pu_quota_take(&quota, now, 1, &state, &left);
+
+        CHECK_INT(state.start, pu_period_start(PU_PERIOD_MONTH, now));
+        CHECK_INT(now + left.reset, state.start
+                  + pu_period_length(PU_PERIOD_MONTH, state.start));
+    }
+
+    /* and the clock may go back */
+
+    now = 1700000041;
+    (void) pu_quota_take(&quota, now, 1, &state, &left);
+    CHECK_INT(state.start, pu_period_start(PU_PERIOD_MONTH, now));
+}
+
+
 static void
 quota_changes(void)
 {
@@ -706,6 +737,7 @@ static const unit_test_t  tests[] = {
     UNIT(quota_alone),
     UNIT(quota_nodes),
     UNIT(quota_away),
+    UNIT(quota_months),
     UNIT(quota_changes),
     UNIT(quota_granted),
     UNIT(quota_commands),

@@ -104,6 +104,26 @@ buffer_writes_numbers(void)
 
 
 static void
+buffer_writes_numbers_as_printf(void)
+{
+    int       i, k;
+    char      memory[32], other[32];
+    int64_t   n, power;
+    pu_buf_t  b;
+
+    for (power = 1, i = 0; i < 18; i++, power *= 10) {
+        for (k = -101; k <= 101; k++) {
+            n = power + k;
+            pu_buf_init(&b, memory, sizeof(memory));
+            pu_buf_int(&b, n);
+            snprintf(other, sizeof(other), "%lld", (long long) n);
+            CHECK_STR(pu_buf_written(&b), other);
+        }
+    }
+}
+
+
+static void
 base64url_of_rfc_4648_section_10(void)
 {
     size_t   i;
@@ -307,6 +327,7 @@ static const unit_test_t  tests[] = {
     UNIT(control_bytes_are_found),
     UNIT(buffer_drops_what_does_not_fit),
     UNIT(buffer_writes_numbers),
+    UNIT(buffer_writes_numbers_as_printf),
     UNIT(base64url_of_rfc_4648_section_10),
     UNIT_FOR("C8", base64url_refuses_every_byte_outside_its_alphabet),
     UNIT_FOR("C10", base64url_refuses_a_length_of_one_modulo_four),
