@@ -12,6 +12,7 @@
 #include "ngx_proxy_user_audit.h"
 #include "ngx_proxy_user_conf.h"
 #include "ngx_proxy_user_cut.h"
+#include "ngx_proxy_user_errand.h"
 #include "ngx_proxy_user_events.h"
 #include "ngx_proxy_user_guard.h"
 #include "ngx_proxy_user_introspect.h"
@@ -443,12 +444,12 @@ ngx_proxy_user_close(void *data)
     }
 
     if (mcf->scim) {
-        ngx_proxy_user_scim_close(mcf->scim);
+        ngx_proxy_user_errands_close(mcf->scim);
         mcf->scim = NULL;
     }
 
     if (mcf->events) {
-        ngx_proxy_user_events_close(mcf->events);
+        ngx_proxy_user_errands_close(mcf->events);
         mcf->events = NULL;
     }
 

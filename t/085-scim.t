@@ -63,7 +63,11 @@ subtest 'who may ask' => sub {
     is(scim('GET', '/Users', undef, token => undef,
             Authorization => "Basic $SECRET")->{status}, 401, 'no scheme');
     is(scim('GET', '/Users', undef, token => undef,
-            Authorization => "bearer  $SECRET")->{status}, 200, 'any case');
+            Authorization => "bearer $SECRET")->{status}, 200, 'any case');
+    is(scim('GET', '/Users', undef, token => undef,
+            Authorization => $_)->{status}, 401, 'in no other form')
+        for "Bearer  $SECRET", "Bearer $SECRET,$SECRET", "DPoP $SECRET",
+            "\tBearer $SECRET", "Bearer$SECRET";
     is(scim('GET', '/Users', undef, token => "$SECRET-2")->{status}, 200,
        'the other directory');
     is(scim('GET', '/Users?if=1')->{status}, 200, 'within an "if"');

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "pu_authorization.h"
 #include "pu_event_own.h"
 #include "pu_json.h"
 #include "pu_jws.h"
@@ -35,7 +36,7 @@ static pu_reason_t pu_event_token(pu_event_t *event,
 static pu_reason_t pu_event_form(pu_event_t *event, pu_str_t body,
     uint8_t *room, pu_str_t *token);
 static int pu_event_decode(pu_str_t text, uint8_t *room, pu_str_t *value);
-static pu_reason_t pu_event_bearer(pu_str_t authorization, pu_str_t *token);
+static pu_reason_t pu_event_bearer(pu_str_t value, pu_str_t *token);
 static pu_reason_t pu_event_signed(pu_event_t *event,
     const pu_event_request_t *request, const pu_jws_t *jws);
 static int pu_event_type_ok(pu_event_kind_t kind, const json_t *typ);
@@ -262,24 +263,17 @@ pu_event_decode(pu_str_t text, uint8_t *room, pu_str_t *value)
 
 
 static pu_reason_t
-pu_event_bearer(pu_str_t authorization, pu_str_t *token)
+pu_event_bearer(pu_str_t value, pu_str_t *token)
 {
-    pu_str_t  scheme;
+    pu_reason_t         reason;
+    pu_authorization_t  authorization;
 
-    scheme = (pu_str_t) { 7, authorization.data };
+    reason = pu_authorization_read(&authorization, value);
+    *token = authorization.token;
 
-    if (authorization.len < scheme.len
-        || !pu_str_case_eq(scheme, PU_STR("Bearer ")))
-    {
-        return PU_NO_CREDENTIAL;
-    }
+    /* the provider's token is bound to no key of a caller's */
 
-    authorization.data += scheme.len;
-    authorization.len -= scheme.len;
-
-    *token = pu_event_trim(authorization);
-
-    return PU_OK;
+    return authorization.dpop ? PU_NO_CREDENTIAL : reason;
 }
 
 

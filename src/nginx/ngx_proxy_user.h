@@ -32,11 +32,8 @@ typedef struct ngx_proxy_user_introspector_s
     ngx_proxy_user_introspector_t;
 typedef struct ngx_proxy_user_assertion_s   ngx_proxy_user_assertion_t;
 typedef struct ngx_proxy_user_scim_s        ngx_proxy_user_scim_t;
-typedef struct ngx_proxy_user_scim_service_s
-    ngx_proxy_user_scim_service_t;
 typedef struct ngx_proxy_user_events_s      ngx_proxy_user_events_t;
-typedef struct ngx_proxy_user_events_service_s
-    ngx_proxy_user_events_service_t;
+typedef struct ngx_proxy_user_errands_s     ngx_proxy_user_errands_t;
 typedef struct ngx_proxy_user_assertions_s  ngx_proxy_user_assertions_t;
 typedef struct ngx_proxy_user_cuts_s        ngx_proxy_user_cuts_t;
 
@@ -98,9 +95,9 @@ typedef struct {
     ngx_array_t                     *asserted;    /* ..._asserted_t, or NULL */
     ngx_proxy_user_assertions_t     *assertions;  /* set in a worker */
     ngx_uint_t                       scims;       /* is there a location? */
-    ngx_proxy_user_scim_service_t   *scim;        /* set in a worker */
+    ngx_proxy_user_errands_t        *scim;        /* set in a worker */
     ngx_uint_t                       told;        /* a location for events? */
-    ngx_proxy_user_events_service_t *events;      /* set in a worker */
+    ngx_proxy_user_errands_t        *events;      /* set in a worker */
     ngx_proxy_user_cuts_t           *cuts;        /* set in a worker */
 } ngx_proxy_user_main_conf_t;
 

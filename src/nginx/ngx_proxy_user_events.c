@@ -4,38 +4,22 @@
  *
  * First everything is proven, then it is written down in Redis, then the
  * provider is answered: whoever gets no good answer sends it again.
- *
- * A flight is a request's way to Redis and outlives it: the connection points
- * at it.
  */
 
 #include "ngx_proxy_user_binding.h"
 #include "ngx_proxy_user_body.h"
+#include "ngx_proxy_user_errand.h"
 #include "ngx_proxy_user_events_own.h"
 #include "ngx_proxy_user_guard.h"
 #include "ngx_proxy_user_keyring.h"
-#include "ngx_proxy_user_redis.h"
 #include "ngx_proxy_user_scim.h"
 #include "pu_command_event.h"
 
 
-#define NGX_PROXY_USER_EVENTS_TIMEOUT  1000     /* ms, at least */
 #define NGX_PROXY_USER_EVENTS_REPLY    (16 * 1024)
 #define NGX_PROXY_USER_EVENTS_NAMES    3        /* asked again for them */
 #define NGX_PROXY_USER_EVENTS_SHOWN    128      /* of an unknown type */
 #define NGX_PROXY_USER_ATTEMPT_LEN     22
-
-
-typedef struct ngx_proxy_user_events_flight_s
-    ngx_proxy_user_events_flight_t;
-
-struct ngx_proxy_user_events_service_s {
-    ngx_proxy_user_main_conf_t       *mcf;
-    ngx_proxy_user_redis_t           *redis;
-    ngx_proxy_user_redis_options_t    options;
-    ngx_log_t                        *log;
-    ngx_queue_t                       flights;
-};
 
 
 /* of a request, in its pool */
@@ -49,21 +33,9 @@ typedef struct {
     pu_str_t                          user_name;
     pu_str_t                          external_id;
     char                              attempt[NGX_PROXY_USER_ATTEMPT_LEN];
-    ngx_proxy_user_events_flight_t   *flight;       /* NULL: none */
-} ngx_proxy_user_events_ctx_t;
-
-
-struct ngx_proxy_user_events_flight_s {
-    ngx_queue_t                       queue;
-    ngx_proxy_user_events_ctx_t      *ctx;          /* NULL: it is gone */
-    ngx_proxy_user_events_service_t  *service;
-    ngx_event_t                       done;
     pu_event_outcome_t                outcome;
-    unsigned                          asked:1;      /* Redis calls back */
-    unsigned                          lost:1;       /* asked again for it */
-    unsigned                          loaded:1;
     unsigned                          names:2;      /* how often asked again */
-};
+} ngx_proxy_user_events_ctx_t;
 
 
 static ngx_int_t ngx_proxy_user_events_body(ngx_http_request_t *r,
@@ -79,68 +51,35 @@ static ngx_int_t ngx_proxy_user_events_wait(ngx_proxy_user_events_ctx_t *ctx,
 static void ngx_proxy_user_events_resume(void *data);
 static ngx_int_t ngx_proxy_user_events_start(
     ngx_proxy_user_events_ctx_t *ctx);
-static void ngx_proxy_user_events_ask(ngx_proxy_user_events_flight_t *flight);
-static void ngx_proxy_user_events_answered(void *data, redisReply *reply);
-static void ngx_proxy_user_events_step(ngx_proxy_user_events_flight_t *flight,
+static const pu_args_t *ngx_proxy_user_events_args(void *data,
+    pu_args_t *room);
+static ngx_proxy_user_errand_next_e ngx_proxy_user_events_step(void *data,
     const redisReply *reply);
 static ngx_int_t ngx_proxy_user_events_names(
     ngx_proxy_user_events_ctx_t *ctx, pu_str_t user_name,
     pu_str_t external_id);
-static void ngx_proxy_user_events_end(ngx_proxy_user_events_flight_t *flight,
-    pu_event_outcome_t outcome);
-static void ngx_proxy_user_events_done(ngx_event_t *ev);
+static void ngx_proxy_user_events_lost(void *data);
+static ngx_int_t ngx_proxy_user_events_done(ngx_http_request_t *r,
+    void *data);
 static void ngx_proxy_user_events_detach(void *data);
 static void ngx_proxy_user_events_clear(void *data);
-static void ngx_proxy_user_events_free(
-    ngx_proxy_user_events_flight_t *flight);
 static void ngx_proxy_user_events_tell(ngx_proxy_user_events_ctx_t *ctx);
 
 
-ngx_proxy_user_events_service_t *
+static const ngx_proxy_user_errand_kind_t  ngx_proxy_user_events_errand = {
+    ngx_proxy_user_events_args,
+    ngx_proxy_user_events_step,
+    ngx_proxy_user_events_lost,
+    ngx_proxy_user_events_done
+};
+
+
+ngx_proxy_user_errands_t *
 ngx_proxy_user_events_open(ngx_cycle_t *cycle,
-    ngx_proxy_user_main_conf_t *mcf)
+    const ngx_proxy_user_main_conf_t *mcf)
 {
-    ngx_proxy_user_events_service_t  *service;
-
-    service = ngx_calloc(sizeof(ngx_proxy_user_events_service_t), cycle->log);
-    if (service == NULL) {
-        return NULL;
-    }
-
-    service->mcf = mcf;
-    service->log = cycle->log;
-    ngx_queue_init(&service->flights);
-
-    service->options.name = "events";
-    service->options.timeout = ngx_max(mcf->redis->timeout,
-                                       NGX_PROXY_USER_EVENTS_TIMEOUT);
-    service->options.max_reply = NGX_PROXY_USER_EVENTS_REPLY;
-
-    service->redis = ngx_proxy_user_redis_open(cycle, mcf->redis,
-                                               &service->options);
-    if (service->redis == NULL) {
-        ngx_free(service);
-        return NULL;
-    }
-
-    return service;
-}
-
-
-void
-ngx_proxy_user_events_close(ngx_proxy_user_events_service_t *service)
-{
-    ngx_proxy_user_events_flight_t  *flight;
-
-    ngx_proxy_user_redis_close(service->redis);
-
-    while (!ngx_queue_empty(&service->flights)) {
-        flight = ngx_queue_data(ngx_queue_head(&service->flights),
-                                ngx_proxy_user_events_flight_t, queue);
-        ngx_proxy_user_events_free(flight);
-    }
-
-    ngx_free(service);
+    return ngx_proxy_user_errands_open(cycle, mcf, "events",
+                                       NGX_PROXY_USER_EVENTS_REPLY);
 }
 
 
@@ -406,47 +345,34 @@ ngx_proxy_user_events_resume(void *data)
 static ngx_int_t
 ngx_proxy_user_events_start(ngx_proxy_user_events_ctx_t *ctx)
 {
-    ngx_proxy_user_main_conf_t       *mcf;
-    ngx_proxy_user_events_flight_t   *flight;
-    ngx_proxy_user_events_service_t  *service;
+    ngx_int_t                          rc;
+    const ngx_proxy_user_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(ctx->r, ngx_proxy_user_module);
-    service = mcf->events;
 
     if (!pu_random_id(ctx->attempt)) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    flight = ngx_calloc(sizeof(ngx_proxy_user_events_flight_t), service->log);
-    if (flight == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    rc = ngx_proxy_user_errand_start(ctx->r, mcf->events,
+                                     &ngx_proxy_user_events_errand, ctx,
+                                     NGX_PROXY_USER_ERRAND_ASK);
 
-    flight->ctx = ctx;
-    flight->service = service;
-    flight->done.handler = ngx_proxy_user_events_done;
-    flight->done.data = flight;
-    flight->done.log = service->log;
-
-    ngx_queue_insert_tail(&service->flights, &flight->queue);
-    ctx->flight = flight;
-
-    ngx_proxy_user_events_ask(flight);
-
-    return NGX_AGAIN;
+    return (rc == NGX_AGAIN) ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 
-static void
-ngx_proxy_user_events_ask(ngx_proxy_user_events_flight_t *flight)
-{
-    pu_args_t                          args;
-    pu_event_ask_t                     ask;
-    ngx_proxy_user_redis_t            *redis;
-    const ngx_proxy_user_events_ctx_t *ctx;
+/* Redis knows the attempt by its word: what is asked twice is done once. */
 
-    ctx = flight->ctx;
-    redis = flight->service->redis;
+static const pu_args_t *
+ngx_proxy_user_events_args(void *data, pu_args_t *room)
+{
+    const ngx_proxy_user_events_ctx_t *ctx = data;
+
+    pu_event_ask_t                     ask;
+    const ngx_proxy_user_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(ctx->r, ngx_proxy_user_module);
 
     ask.event = &ctx->event;
     ask.actor = ctx->conf->issuer->name;
@@ -456,107 +382,44 @@ ngx_proxy_user_events_ask(ngx_proxy_user_events_flight_t *flight)
     ask.user_name = ctx->user_name;
     ask.external_id = ctx->external_id;
 
-    if (pu_command_event(&args, ngx_proxy_user_redis_script(redis),
-                    ngx_proxy_user_str(&flight->service->mcf->redis->prefix),
-                    &ask)
-        && ngx_proxy_user_redis_send(redis, &args,
-                                     ngx_proxy_user_events_answered, flight)
-           == NGX_OK)
-    {
-        flight->asked = 1;
-        return;
-    }
-
-    ngx_proxy_user_events_end(flight, PU_EVENT_UNAVAILABLE);
+    return pu_command_event(room, ngx_proxy_user_errands_script(mcf->events),
+                            ngx_proxy_user_str(&mcf->redis->prefix), &ask)
+           ? room : NULL;
 }
 
 
-/*
- * An answer that was lost is asked for again, once: Redis knows the attempt
- * by its word, and does nothing twice.
- */
-
-static void
-ngx_proxy_user_events_answered(void *data, redisReply *reply)
+static ngx_proxy_user_errand_next_e
+ngx_proxy_user_events_step(void *data, const redisReply *reply)
 {
-    ngx_proxy_user_events_flight_t *flight = data;
+    ngx_proxy_user_events_ctx_t *ctx = data;
 
-    flight->asked = 0;
-
-    if (flight->ctx == NULL) {
-        ngx_proxy_user_events_free(flight);
-        return;
-    }
-
-    if (reply == NULL) {
-
-        if (flight->lost) {
-            ngx_proxy_user_events_end(flight, PU_EVENT_UNAVAILABLE);
-            return;
-        }
-
-        flight->lost = 1;
-        ngx_proxy_user_events_ask(flight);
-        return;
-    }
-
-    if (reply->type != REDIS_REPLY_ERROR) {
-        ngx_proxy_user_redis_trouble(flight->service->redis, NULL);
-
-    } else if (ngx_strncmp(reply->str, "NOSCRIPT", 8) != 0
-               || flight->loaded)
-    {
-        ngx_proxy_user_redis_trouble(flight->service->redis, reply);
-    }
-
-    ngx_proxy_user_events_step(flight, reply);
-}
-
-
-static void
-ngx_proxy_user_events_step(ngx_proxy_user_events_flight_t *flight,
-    const redisReply *reply)
-{
-    pu_str_t            user_name, external_id;
-    pu_event_outcome_t  outcome;
-
-    outcome = PU_EVENT_UNAVAILABLE;
+    pu_str_t  user_name, external_id;
 
     switch (pu_reply_event(reply, &user_name, &external_id)) {
 
     case PU_EVENT_SAYS_DONE:
-        outcome = PU_EVENT_DONE;
-        break;
+        ctx->outcome = PU_EVENT_DONE;
+        return NGX_PROXY_USER_ERRAND_DONE;
 
     case PU_EVENT_SAYS_UNKNOWN:
-        outcome = PU_EVENT_UNKNOWN;
-        break;
+        ctx->outcome = PU_EVENT_UNKNOWN;
+        return NGX_PROXY_USER_ERRAND_DONE;
 
     case PU_EVENT_SAYS_SEEN:
-        outcome = PU_EVENT_SEEN;
-        break;
+        ctx->outcome = PU_EVENT_SEEN;
+        return NGX_PROXY_USER_ERRAND_DONE;
+
+    case PU_EVENT_SAYS_NOSCRIPT:
+        return NGX_PROXY_USER_ERRAND_LOAD;
 
     case PU_EVENT_SAYS_NAMES:
 
-        if (flight->names < NGX_PROXY_USER_EVENTS_NAMES
-            && ngx_proxy_user_events_names(flight->ctx, user_name,
-                                           external_id)
+        if (ctx->names < NGX_PROXY_USER_EVENTS_NAMES
+            && ngx_proxy_user_events_names(ctx, user_name, external_id)
                == NGX_OK)
         {
-            flight->names++;
-            ngx_proxy_user_events_ask(flight);
-            return;
-        }
-
-        break;
-
-    case PU_EVENT_SAYS_NOSCRIPT:
-
-        if (!flight->loaded) {
-            flight->loaded = 1;
-            ngx_proxy_user_redis_load(flight->service->redis);
-            ngx_proxy_user_events_ask(flight);
-            return;
+            ctx->names++;
+            return NGX_PROXY_USER_ERRAND_ASK;
         }
 
         break;
@@ -565,7 +428,9 @@ ngx_proxy_user_events_step(ngx_proxy_user_events_flight_t *flight,
         break;
     }
 
-    ngx_proxy_user_events_end(flight, outcome);
+    ngx_proxy_user_events_lost(ctx);
+
+    return NGX_PROXY_USER_ERRAND_DONE;
 }
 
 
@@ -590,47 +455,26 @@ ngx_proxy_user_events_names(ngx_proxy_user_events_ctx_t *ctx,
 }
 
 
-/* From an event: never inside Redis' reading loop. */
-
 static void
-ngx_proxy_user_events_end(ngx_proxy_user_events_flight_t *flight,
-    pu_event_outcome_t outcome)
+ngx_proxy_user_events_lost(void *data)
 {
-    flight->outcome = outcome;
+    ngx_proxy_user_events_ctx_t *ctx = data;
 
-    if (!flight->done.posted) {
-        ngx_post_event(&flight->done, &ngx_posted_events);
-    }
+    ctx->outcome = PU_EVENT_UNAVAILABLE;
 }
 
 
-static void
-ngx_proxy_user_events_done(ngx_event_t *ev)
+static ngx_int_t
+ngx_proxy_user_events_done(ngx_http_request_t *r, void *data)
 {
-    ngx_int_t                        rc;
-    ngx_connection_t                *c;
-    ngx_http_request_t              *r;
-    ngx_proxy_user_events_ctx_t     *ctx;
-    ngx_proxy_user_events_flight_t  *flight;
+    ngx_proxy_user_events_ctx_t *ctx = data;
 
-    flight = ev->data;
-    ctx = flight->ctx;
-
-    r = ctx->r;
-    c = r->connection;
-    ngx_http_set_log_request(c->log, r);
-
-    if (flight->outcome == PU_EVENT_UNKNOWN
-        || flight->outcome == PU_EVENT_SEEN)
-    {
+    if (ctx->outcome == PU_EVENT_UNKNOWN || ctx->outcome == PU_EVENT_SEEN) {
         ngx_proxy_user_events_tell(ctx);
     }
 
-    rc = ngx_proxy_user_events_answer(r, ctx->kind, flight->outcome, PU_OK,
-                                      NULL);
-
-    ngx_http_finalize_request(r, rc);
-    ngx_http_run_posted_requests(c);
+    return ngx_proxy_user_events_answer(r, ctx->kind, ctx->outcome, PU_OK,
+                                        NULL);
 }
 
 
@@ -641,22 +485,7 @@ ngx_proxy_user_events_detach(void *data)
 {
     ngx_proxy_user_events_ctx_t *ctx = data;
 
-    ngx_proxy_user_events_flight_t  *flight;
-
     ngx_proxy_user_keyring_detach(&ctx->keys);
-
-    flight = ctx->flight;
-    ctx->flight = NULL;
-
-    if (flight == NULL) {
-        return;
-    }
-
-    flight->ctx = NULL;
-
-    if (!flight->asked) {
-        ngx_proxy_user_events_free(flight);
-    }
 }
 
 
@@ -666,22 +495,6 @@ ngx_proxy_user_events_clear(void *data)
     ngx_proxy_user_events_ctx_t *ctx = data;
 
     pu_event_clear(&ctx->event);
-}
-
-
-static void
-ngx_proxy_user_events_free(ngx_proxy_user_events_flight_t *flight)
-{
-    if (flight->done.posted) {
-        ngx_delete_posted_event(&flight->done);
-    }
-
-    if (flight->ctx) {
-        flight->ctx->flight = NULL;
-    }
-
-    ngx_queue_remove(&flight->queue);
-    ngx_free(flight);
 }
 
 

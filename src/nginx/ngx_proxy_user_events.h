@@ -2,9 +2,8 @@
  * proxy_user_events: a provider says that somebody has logged out, was
  * disabled or is gone, and every nginx acts on it.
  *
- * What is said is core's (pu_event); here are the directive, the request, the
- * issuer's keys, and the way to Redis on a connection of its own, so that no
- * look-up of a request stands behind a change.
+ * What is said is core's (pu_event); here are the directive, the request and
+ * the issuer's keys; the way to Redis is an errand.
  */
 
 #ifndef NGX_PROXY_USER_EVENTS_H
@@ -33,11 +32,8 @@ char *ngx_proxy_user_events_merge(ngx_conf_t *cf,
 ngx_int_t ngx_proxy_user_events_handler(ngx_http_request_t *r);
 
 /* In a worker: its connection.  NULL when memory is gone. */
-ngx_proxy_user_events_service_t *ngx_proxy_user_events_open(
-    ngx_cycle_t *cycle, ngx_proxy_user_main_conf_t *mcf);
-
-/* Requests that are under way get no answer any more. */
-void ngx_proxy_user_events_close(ngx_proxy_user_events_service_t *service);
+ngx_proxy_user_errands_t *ngx_proxy_user_events_open(ngx_cycle_t *cycle,
+    const ngx_proxy_user_main_conf_t *mcf);
 
 
 #endif /* NGX_PROXY_USER_EVENTS_H */

@@ -1,33 +1,20 @@
 
 /*
  * The SCIM content handler; see the header.
- *
- * A flight is a request's way to Redis and outlives it: the connection points
- * at it. What a directory has asked for is done to the end even when it does
- * not wait for the answer: a user who was to be suspended is.
  */
 
 #include <openssl/crypto.h>
 
 #include "ngx_proxy_user_body.h"
+#include "ngx_proxy_user_errand.h"
 #include "ngx_proxy_user_guard.h"
-#include "ngx_proxy_user_redis.h"
 #include "ngx_proxy_user_scim.h"
 #include "ngx_proxy_user_zone.h"
+#include "pu_authorization.h"
 #include "pu_memory.h"
 
 
-#define NGX_PROXY_USER_SCIM_TIMEOUT  1000           /* ms, at least */
 #define NGX_PROXY_USER_SCIM_REPLY    (4 * 1024 * 1024)
-
-
-struct ngx_proxy_user_scim_service_s {
-    ngx_proxy_user_main_conf_t      *mcf;
-    ngx_proxy_user_redis_t          *redis;
-    ngx_proxy_user_redis_options_t   options;
-    ngx_log_t                       *log;
-    ngx_queue_t                      flights;
-};
 
 
 /* of a request, in its pool */
@@ -37,21 +24,10 @@ typedef struct {
     ngx_proxy_user_body_t            body;
     pu_scim_env_t                    env;
     pu_scim_request_t                request;
+    pu_scim_call_t                  *call;
+    const pu_args_t                 *args;          /* what is asked */
     u_char                           store[NGX_PROXY_USER_STORE_MAX];
 } ngx_proxy_user_scim_ctx_t;
-
-
-typedef struct {
-    ngx_queue_t                      queue;
-    ngx_http_request_t              *r;             /* NULL: it is gone */
-    pu_scim_call_t                  *call;
-    const pu_args_t                 *args;          /* what was asked */
-    ngx_proxy_user_scim_service_t   *service;
-    ngx_event_t                      done;
-    unsigned                         asked:1;       /* Redis calls back */
-    unsigned                         lost:1;        /* asked again for it */
-    unsigned                         loaded:1;
-} ngx_proxy_user_scim_flight_t;
 
 
 static const ngx_str_t *ngx_proxy_user_scim_actor(ngx_http_request_t *r,
@@ -66,60 +42,29 @@ static ngx_int_t ngx_proxy_user_scim_base(ngx_http_request_t *r,
     ngx_proxy_user_scim_ctx_t *ctx);
 static pu_str_t ngx_proxy_user_scim_header(ngx_http_request_t *r,
     const char *name);
-static void ngx_proxy_user_scim_step(ngx_proxy_user_scim_flight_t *flight,
+static const pu_args_t *ngx_proxy_user_scim_args(void *data,
+    pu_args_t *room);
+static ngx_proxy_user_errand_next_e ngx_proxy_user_scim_step(void *data,
     const redisReply *reply);
-static void ngx_proxy_user_scim_ask(ngx_proxy_user_scim_flight_t *flight);
-static void ngx_proxy_user_scim_answered(void *data, redisReply *reply);
-static void ngx_proxy_user_scim_end(ngx_proxy_user_scim_flight_t *flight);
-static void ngx_proxy_user_scim_done(ngx_event_t *ev);
-static void ngx_proxy_user_scim_cleanup(void *data);
-static void ngx_proxy_user_scim_free(ngx_proxy_user_scim_flight_t *flight);
+static void ngx_proxy_user_scim_lost(void *data);
+static ngx_int_t ngx_proxy_user_scim_done(ngx_http_request_t *r, void *data);
+static void ngx_proxy_user_scim_clear(void *data);
 
 
-ngx_proxy_user_scim_service_t *
-ngx_proxy_user_scim_open(ngx_cycle_t *cycle, ngx_proxy_user_main_conf_t *mcf)
+static const ngx_proxy_user_errand_kind_t  ngx_proxy_user_scim_errand = {
+    ngx_proxy_user_scim_args,
+    ngx_proxy_user_scim_step,
+    ngx_proxy_user_scim_lost,
+    ngx_proxy_user_scim_done
+};
+
+
+ngx_proxy_user_errands_t *
+ngx_proxy_user_scim_open(ngx_cycle_t *cycle,
+    const ngx_proxy_user_main_conf_t *mcf)
 {
-    ngx_proxy_user_scim_service_t  *service;
-
-    service = ngx_calloc(sizeof(ngx_proxy_user_scim_service_t), cycle->log);
-    if (service == NULL) {
-        return NULL;
-    }
-
-    service->mcf = mcf;
-    service->log = cycle->log;
-    ngx_queue_init(&service->flights);
-
-    service->options.name = "scim";
-    service->options.timeout = ngx_max(mcf->redis->timeout,
-                                       NGX_PROXY_USER_SCIM_TIMEOUT);
-    service->options.max_reply = NGX_PROXY_USER_SCIM_REPLY;
-
-    service->redis = ngx_proxy_user_redis_open(cycle, mcf->redis,
-                                               &service->options);
-    if (service->redis == NULL) {
-        ngx_free(service);
-        return NULL;
-    }
-
-    return service;
-}
-
-
-void
-ngx_proxy_user_scim_close(ngx_proxy_user_scim_service_t *service)
-{
-    ngx_proxy_user_scim_flight_t  *flight;
-
-    ngx_proxy_user_redis_close(service->redis);
-
-    while (!ngx_queue_empty(&service->flights)) {
-        flight = ngx_queue_data(ngx_queue_head(&service->flights),
-                                ngx_proxy_user_scim_flight_t, queue);
-        ngx_proxy_user_scim_free(flight);
-    }
-
-    ngx_free(service);
+    return ngx_proxy_user_errands_open(cycle, mcf, "scim",
+                                       NGX_PROXY_USER_SCIM_REPLY);
 }
 
 
@@ -127,6 +72,7 @@ ngx_int_t
 ngx_proxy_user_scim_handler(ngx_http_request_t *r)
 {
     ngx_uint_t                        presented;
+    ngx_pool_cleanup_t               *clear;
     ngx_proxy_user_scim_ctx_t        *ctx;
     const ngx_proxy_user_loc_conf_t  *conf;
 
@@ -136,10 +82,15 @@ ngx_proxy_user_scim_handler(ngx_http_request_t *r)
         return NGX_HTTP_FORBIDDEN;
     }
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_proxy_user_scim_ctx_t));
-    if (ctx == NULL) {
+    clear = ngx_pool_cleanup_add(r->pool, sizeof(ngx_proxy_user_scim_ctx_t));
+    if (clear == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ctx = clear->data;
+    ngx_memzero(ctx, sizeof(ngx_proxy_user_scim_ctx_t));
+
+    clear->handler = ngx_proxy_user_scim_clear;
 
     ctx->scim = conf->scim;
 
@@ -175,9 +126,10 @@ ngx_proxy_user_scim_actor(ngx_http_request_t *r,
     const ngx_proxy_user_scim_t *scim, ngx_uint_t *presented)
 {
     u_char                              digest[PU_SHA256_LEN];
-    pu_str_t                            text, scheme;
     ngx_uint_t                          i;
+    pu_reason_t                         reason;
     const ngx_str_t                    *name;
+    pu_authorization_t                  authorization;
     const ngx_proxy_user_scim_token_t  *token;
 
     *presented = 0;
@@ -186,24 +138,16 @@ ngx_proxy_user_scim_actor(ngx_http_request_t *r,
         return NULL;
     }
 
-    text = ngx_proxy_user_str(&r->headers_in.authorization->value);
-    scheme.len = ngx_min(text.len, 7);
-    scheme.data = text.data;
+    reason = pu_authorization_read(&authorization,
+                    ngx_proxy_user_str(&r->headers_in.authorization->value));
 
-    if (!pu_str_case_eq(scheme, PU_STR("Bearer "))) {
+    if (reason == PU_NO_CREDENTIAL || authorization.dpop) {
         return NULL;
     }
 
-    while (scheme.len < text.len && text.data[scheme.len] == ' ') {
-        scheme.len++;
-    }
+    *presented = 1;
 
-    text.data += scheme.len;
-    text.len -= scheme.len;
-
-    *presented = (text.len != 0);
-
-    if (text.len == 0 || !pu_sha256(digest, &text, 1)) {
+    if (reason != PU_OK || !pu_sha256(digest, &authorization.token, 1)) {
         return NULL;
     }
 
@@ -255,7 +199,7 @@ ngx_proxy_user_scim_refuse(ngx_http_request_t *r,
 }
 
 
-/* NGX_AGAIN: the flight will end the request. */
+/* NGX_AGAIN: an errand will end the request. */
 
 static ngx_int_t
 ngx_proxy_user_scim_body(ngx_http_request_t *r, void *data, ngx_int_t rc)
@@ -276,19 +220,16 @@ static ngx_int_t
 ngx_proxy_user_scim_start(ngx_http_request_t *r,
     ngx_proxy_user_scim_ctx_t *ctx)
 {
-    ngx_http_cleanup_t             *cln;
-    ngx_proxy_user_main_conf_t     *mcf;
-    ngx_proxy_user_scim_flight_t   *flight;
-    ngx_proxy_user_scim_service_t  *service;
+    ngx_int_t                          rc;
+    const ngx_proxy_user_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_proxy_user_module);
-    service = mcf->scim;
 
     if (ngx_proxy_user_scim_base(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->env.sha = ngx_proxy_user_redis_script(service->redis);
+    ctx->env.sha = ngx_proxy_user_errands_script(mcf->scim);
     ctx->env.prefix = ngx_proxy_user_str(&mcf->redis->prefix);
     ctx->env.actor = ngx_proxy_user_str(ctx->actor);
 
@@ -317,33 +258,16 @@ ngx_proxy_user_scim_start(ngx_http_request_t *r,
                                          "there is nothing here");
     }
 
-    cln = ngx_http_cleanup_add(r, 0);
-    flight = ngx_calloc(sizeof(ngx_proxy_user_scim_flight_t), service->log);
-
-    if (cln == NULL || flight == NULL) {
-        ngx_free(flight);
+    ctx->call = pu_scim_call_new(&ctx->env, &ctx->request);
+    if (ctx->call == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    flight->r = r;
-    flight->service = service;
-    flight->done.handler = ngx_proxy_user_scim_done;
-    flight->done.data = flight;
-    flight->done.log = service->log;
-    flight->call = pu_scim_call_new(&ctx->env, &ctx->request);
+    rc = ngx_proxy_user_errand_start(r, mcf->scim,
+                                     &ngx_proxy_user_scim_errand, ctx,
+                                     ngx_proxy_user_scim_step(ctx, NULL));
 
-    ngx_queue_insert_tail(&service->flights, &flight->queue);
-
-    cln->handler = ngx_proxy_user_scim_cleanup;
-    cln->data = flight;
-
-    if (flight->call == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_proxy_user_scim_step(flight, NULL);
-
-    return NGX_AGAIN;
+    return (rc == NGX_AGAIN) ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 
@@ -423,160 +347,59 @@ ngx_proxy_user_scim_header(ngx_http_request_t *r, const char *name)
 }
 
 
-static void
-ngx_proxy_user_scim_step(ngx_proxy_user_scim_flight_t *flight,
-    const redisReply *reply)
+static const pu_args_t *
+ngx_proxy_user_scim_args(void *data, pu_args_t *room)
 {
-    switch (pu_scim_call_step(flight->call, reply, &flight->args)) {
+    const ngx_proxy_user_scim_ctx_t *ctx = data;
+
+    return ctx->args;
+}
+
+
+static ngx_proxy_user_errand_next_e
+ngx_proxy_user_scim_step(void *data, const redisReply *reply)
+{
+    ngx_proxy_user_scim_ctx_t *ctx = data;
+
+    switch (pu_scim_call_step(ctx->call, reply, &ctx->args)) {
 
     case PU_SCIM_ASK:
-        flight->lost = 0;
-        flight->loaded = 0;
-        ngx_proxy_user_scim_ask(flight);
-        return;
+        return NGX_PROXY_USER_ERRAND_ASK;
 
     case PU_SCIM_LOAD:
+        return NGX_PROXY_USER_ERRAND_LOAD;
 
-        if (!flight->loaded) {
-            flight->loaded = 1;
-            ngx_proxy_user_redis_load(flight->service->redis);
-            ngx_proxy_user_scim_ask(flight);
-            return;
-        }
-
-        pu_scim_call_lost(flight->call);
-
-        /* fall through */
-
-    case PU_SCIM_DONE:
-        ngx_proxy_user_scim_end(flight);
+    default:
+        return NGX_PROXY_USER_ERRAND_DONE;
     }
 }
 
 
 static void
-ngx_proxy_user_scim_ask(ngx_proxy_user_scim_flight_t *flight)
+ngx_proxy_user_scim_lost(void *data)
 {
-    if (ngx_proxy_user_redis_send(flight->service->redis, flight->args,
-                                  ngx_proxy_user_scim_answered, flight)
-        == NGX_OK)
-    {
-        flight->asked = 1;
-        return;
-    }
+    ngx_proxy_user_scim_ctx_t *ctx = data;
 
-    pu_scim_call_lost(flight->call);
-    ngx_proxy_user_scim_end(flight);
+    pu_scim_call_lost(ctx->call);
 }
 
 
-/*
- * An answer that was lost is asked for again, once: every operation can be
- * done twice and means the same.
- */
-
-static void
-ngx_proxy_user_scim_answered(void *data, redisReply *reply)
+static ngx_int_t
+ngx_proxy_user_scim_done(ngx_http_request_t *r, void *data)
 {
-    ngx_proxy_user_scim_flight_t *flight = data;
+    pu_scim_answer_t                  answer;
+    const ngx_proxy_user_scim_ctx_t  *ctx = data;
 
-    flight->asked = 0;
+    pu_scim_call_answer(ctx->call, &answer);
 
-    if (flight->r == NULL) {
-        ngx_proxy_user_scim_free(flight);
-        return;
-    }
-
-    if (reply == NULL) {
-
-        if (!flight->lost) {
-            flight->lost = 1;
-            ngx_proxy_user_scim_ask(flight);
-            return;
-        }
-
-        pu_scim_call_lost(flight->call);
-        ngx_proxy_user_scim_end(flight);
-        return;
-    }
-
-    if (reply->type != REDIS_REPLY_ERROR) {
-        ngx_proxy_user_redis_trouble(flight->service->redis, NULL);
-
-    } else if (ngx_strncmp(reply->str, "NOSCRIPT", 8) != 0
-               || flight->loaded)
-    {
-        ngx_proxy_user_redis_trouble(flight->service->redis, reply);
-    }
-
-    ngx_proxy_user_scim_step(flight, reply);
-}
-
-
-/* From an event: never inside Redis' reading loop. */
-
-static void
-ngx_proxy_user_scim_end(ngx_proxy_user_scim_flight_t *flight)
-{
-    if (!flight->done.posted) {
-        ngx_post_event(&flight->done, &ngx_posted_events);
-    }
+    return ngx_proxy_user_scim_send(r, &answer);
 }
 
 
 static void
-ngx_proxy_user_scim_done(ngx_event_t *ev)
+ngx_proxy_user_scim_clear(void *data)
 {
-    pu_scim_answer_t               answer;
-    ngx_connection_t              *c;
-    ngx_http_request_t            *r;
-    ngx_proxy_user_scim_flight_t  *flight;
+    ngx_proxy_user_scim_ctx_t *ctx = data;
 
-    flight = ev->data;
-    r = flight->r;
-
-    if (r == NULL) {
-        ngx_proxy_user_scim_free(flight);
-        return;
-    }
-
-    c = r->connection;
-    ngx_http_set_log_request(c->log, r);
-
-    pu_scim_call_answer(flight->call, &answer);
-
-    ngx_http_finalize_request(r, ngx_proxy_user_scim_send(r, &answer));
-    ngx_http_run_posted_requests(c);
-}
-
-
-static void
-ngx_proxy_user_scim_cleanup(void *data)
-{
-    ngx_proxy_user_scim_flight_t *flight = data;
-
-    flight->r = NULL;
-
-    if (!flight->asked) {
-        ngx_proxy_user_scim_free(flight);
-        return;
-    }
-
-    /* its strings were the request's */
-
-    pu_scim_call_free(flight->call);
-    flight->call = NULL;
-}
-
-
-static void
-ngx_proxy_user_scim_free(ngx_proxy_user_scim_flight_t *flight)
-{
-    if (flight->done.posted) {
-        ngx_delete_posted_event(&flight->done);
-    }
-
-    pu_scim_call_free(flight->call);
-    ngx_queue_remove(&flight->queue);
-    ngx_free(flight);
+    pu_scim_call_free(ctx->call);
 }

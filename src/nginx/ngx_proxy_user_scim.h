@@ -2,8 +2,7 @@
  * proxy_user_scim: SCIM 2.0 under a location, for a directory.
  *
  * What is said and done is core's (pu_scim_call); here are the directives, the
- * directory's own tokens, the body, and the way to Redis on a connection of
- * its own, so that no look-up of a request stands behind a large group.
+ * directory's own tokens and the body; the way to Redis is an errand.
  */
 
 #ifndef NGX_PROXY_USER_SCIM_H
@@ -45,11 +44,8 @@ char *ngx_proxy_user_scim_merge(ngx_conf_t *cf,
 ngx_int_t ngx_proxy_user_scim_handler(ngx_http_request_t *r);
 
 /* In a worker: its connection.  NULL when memory is gone. */
-ngx_proxy_user_scim_service_t *ngx_proxy_user_scim_open(ngx_cycle_t *cycle,
-    ngx_proxy_user_main_conf_t *mcf);
-
-/* Requests that are under way get no answer any more. */
-void ngx_proxy_user_scim_close(ngx_proxy_user_scim_service_t *service);
+ngx_proxy_user_errands_t *ngx_proxy_user_scim_open(ngx_cycle_t *cycle,
+    const ngx_proxy_user_main_conf_t *mcf);
 
 /* Adds a header; *header, if given, becomes it.  NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_proxy_user_scim_put(ngx_http_request_t *r, const char *name,

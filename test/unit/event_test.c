@@ -442,6 +442,11 @@ a_form_has_one_token(void)
 
     request.authorization = PU_STR("bearer  ");
     CHECK_INT(pu_event_verify(&event, &request, &reason), PU_EVENT_BAD);
+    CHECK_INT(reason, PU_CREDENTIAL_MALFORMED);
+    pu_event_clear(&event);
+
+    request.authorization = PU_STR("DPoP a.b.c");
+    CHECK_INT(pu_event_verify(&event, &request, &reason), PU_EVENT_BAD);
     CHECK_INT(reason, PU_NO_CREDENTIAL);
     pu_event_clear(&event);
 }
