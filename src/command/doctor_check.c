@@ -89,9 +89,8 @@ doctor_check(session_t *s, check_report_t *report)
 static int
 check_keys(check_t *check)
 {
-    int          code;
-    char         cursor[32] = "0", pattern[PU_PREFIX_LEN_MAX + 8];
-    pu_str_t     next;
+    int          code, more;
+    char         cursor[CURSOR_SIZE] = "0", pattern[PU_PREFIX_LEN_MAX + 8];
     cli_args_t   args;
     redisReply  *reply;
 
@@ -112,16 +111,11 @@ check_keys(check_t *check)
             return code;
         }
 
-        next = reply_text(reply_at(reply, 0));
-        snprintf(cursor, sizeof(cursor), "%.*s",
-                 (int) (next.len < 20 ? next.len : 0),
-                 next.data ? (const char *) next.data : "");
-
+        more = reply_cursor(reply, cursor);
         code = check_part(check, reply_at(reply, 1));
         freeReplyObject(reply);
 
-    } while (code == EXIT_DONE && cursor[0] != '\0'
-             && strcmp(cursor, "0") != 0);
+    } while (code == EXIT_DONE && more > 0);
 
     return code;
 }
@@ -364,9 +358,8 @@ check_renamed(check_t *check, const record_t *record)
 static int
 check_index(check_t *check)
 {
-    int          code;
-    char         cursor[32] = "0";
-    pu_str_t     next;
+    int          code, more;
+    char         cursor[CURSOR_SIZE] = "0";
     cli_args_t   args;
     redisReply  *reply;
 
@@ -383,16 +376,11 @@ check_index(check_t *check)
             return code;
         }
 
-        next = reply_text(reply_at(reply, 0));
-        snprintf(cursor, sizeof(cursor), "%.*s",
-                 (int) (next.len < 20 ? next.len : 0),
-                 next.data ? (const char *) next.data : "");
-
+        more = reply_cursor(reply, cursor);
         code = check_indexed(check, reply_at(reply, 1));
         freeReplyObject(reply);
 
-    } while (code == EXIT_DONE && cursor[0] != '\0'
-             && strcmp(cursor, "0") != 0);
+    } while (code == EXIT_DONE && more > 0);
 
     return code;
 }

@@ -115,9 +115,8 @@ handles_list(session_t *s, const char *who, pu_handle_kind_t kind)
 static int
 list_handles(list_t *list)
 {
-    int          code;
-    char         cursor[32] = "0";
-    pu_str_t     next;
+    int          code, more;
+    char         cursor[CURSOR_SIZE] = "0";
     cli_args_t   args;
     redisReply  *reply;
 
@@ -134,21 +133,20 @@ list_handles(list_t *list)
             return code;
         }
 
-        next = reply_text(reply_at(reply, 0));
+        more = reply_cursor(reply, cursor);
 
-        if (next.data == NULL || next.len >= sizeof(cursor)) {
+        if (more < 0) {
             code = fail(EXIT_REFUSED, "the handles of user %.*s cannot be "
                         "read; proxy-user doctor shows what is wrong",
                         PU_STR_FMT(list->user));
 
         } else {
-            snprintf(cursor, sizeof(cursor), "%.*s", PU_STR_FMT(next));
             code = list_part(list, reply_at(reply, 1));
         }
 
         freeReplyObject(reply);
 
-    } while (code == EXIT_DONE && strcmp(cursor, "0") != 0);
+    } while (code == EXIT_DONE && more > 0);
 
     return code;
 }

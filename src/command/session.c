@@ -370,6 +370,23 @@ session_refused(session_t *s, const redisReply *reply)
 }
 
 
+int
+reply_cursor(const redisReply *reply, char cursor[CURSOR_SIZE])
+{
+    pu_str_t  next;
+
+    next = reply_text(reply_at(reply, 0));
+
+    if (next.len == 0 || next.len >= CURSOR_SIZE) {
+        return -1;
+    }
+
+    snprintf(cursor, CURSOR_SIZE, "%.*s", PU_STR_FMT(next));
+
+    return strcmp(cursor, "0") != 0;
+}
+
+
 pu_str_t
 reply_text(const redisReply *reply)
 {

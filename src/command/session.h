@@ -18,6 +18,7 @@
 #define CHANGE_TRIES      3
 #define REASON_LEN_MAX    1024
 #define ACTOR_SIZE        128
+#define CURSOR_SIZE       32
 
 typedef struct {
     const options_t  *options;
@@ -88,6 +89,12 @@ int session_actor(session_t *s, char actor[ACTOR_SIZE], pu_str_t *reason);
 
 /* A call of the script, which is loaded if need be; *reply as above. */
 int session_script(session_t *s, const pu_args_t *args, redisReply **reply);
+
+/*
+ * Of an answer to SCAN and its kind: 1 and where to go on, 0 when it was the
+ * last part, -1 when it is no such answer.
+ */
+int reply_cursor(const redisReply *reply, char cursor[CURSOR_SIZE]);
 
 /* A string of a reply, empty where it is none. */
 pu_str_t reply_text(const redisReply *reply);

@@ -9,6 +9,7 @@
  */
 
 #include "ngx_proxy_user_binding.h"
+#include "ngx_proxy_user_credential.h"
 #include "ngx_proxy_user_zone.h"
 #include "pu_binding.h"
 #include "pu_dpop.h"
@@ -18,8 +19,6 @@ static pu_reason_t ngx_proxy_user_bind_cert(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id);
 static pu_reason_t ngx_proxy_user_bind_key(ngx_http_request_t *r,
     ngx_proxy_user_identity_t *id);
-static ngx_uint_t ngx_proxy_user_bind_proof(ngx_http_request_t *r,
-    ngx_str_t *proof);
 static ngx_uint_t ngx_proxy_user_bind_named(ngx_http_request_t *r,
     const ngx_proxy_user_loc_conf_t *conf, ngx_str_t *host);
 static ngx_uint_t ngx_proxy_user_bind_name(const ngx_str_t *name,
@@ -121,7 +120,7 @@ ngx_proxy_user_bind_key(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
     }
 
     ngx_str_null(&proof);
-    n = ngx_proxy_user_bind_proof(r, &proof);
+    n = ngx_proxy_user_header(r, &ngx_proxy_user_dpop, &proof);
 
     if (n > 1) {
         return PU_CREDENTIAL_AMBIGUOUS;
@@ -164,35 +163,6 @@ ngx_proxy_user_bind_key(ngx_http_request_t *r, ngx_proxy_user_identity_t *id)
     default:
         return PU_INTERNAL;
     }
-}
-
-
-static ngx_uint_t
-ngx_proxy_user_bind_proof(ngx_http_request_t *r, ngx_str_t *proof)
-{
-    ngx_uint_t        i, n;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    n = 0;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (h[i].key.len == ngx_proxy_user_dpop.len
-                && ngx_strncasecmp(h[i].key.data, ngx_proxy_user_dpop.data,
-                                   ngx_proxy_user_dpop.len)
-                   == 0)
-            {
-                *proof = h[i].value;
-                n++;
-            }
-        }
-    }
-
-    return n;
 }
 
 

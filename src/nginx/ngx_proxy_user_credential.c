@@ -13,8 +13,6 @@ static pu_reason_t ngx_proxy_user_shown(ngx_http_request_t *r,
     ngx_proxy_user_credential_t *credential);
 static pu_reason_t ngx_proxy_user_bearer(ngx_http_request_t *r,
     ngx_proxy_user_credential_t *credential);
-static ngx_uint_t ngx_proxy_user_header(ngx_http_request_t *r,
-    const ngx_str_t *name, ngx_str_t *value);
 static ngx_uint_t ngx_proxy_user_cookie(ngx_http_request_t *r,
     const ngx_str_t *name, ngx_str_t *value);
 static ngx_uint_t ngx_proxy_user_pairs(ngx_str_t text, u_char separator,
@@ -154,9 +152,7 @@ ngx_proxy_user_bearer(ngx_http_request_t *r,
 }
 
 
-/* How often the header is there; *value is the last one's. */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_proxy_user_header(ngx_http_request_t *r, const ngx_str_t *name,
     ngx_str_t *value)
 {

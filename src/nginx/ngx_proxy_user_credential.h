@@ -27,5 +27,9 @@ pu_reason_t ngx_proxy_user_credential(ngx_http_request_t *r,
     const ngx_proxy_user_loc_conf_t *conf,
     ngx_proxy_user_credential_t *credential);
 
+/* How often the request has that header; *value is the last one's, if any. */
+ngx_uint_t ngx_proxy_user_header(ngx_http_request_t *r,
+    const ngx_str_t *name, ngx_str_t *value);
+
 
 #endif /* NGX_PROXY_USER_CREDENTIAL_H */

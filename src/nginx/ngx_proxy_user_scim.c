@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 
 #include "ngx_proxy_user_body.h"
+#include "ngx_proxy_user_credential.h"
 #include "ngx_proxy_user_errand.h"
 #include "ngx_proxy_user_guard.h"
 #include "ngx_proxy_user_scim.h"
@@ -324,26 +325,21 @@ ngx_proxy_user_scim_base(ngx_http_request_t *r,
 }
 
 
-/* The first of that name; not every nginx keeps each of them by name. */
+/* Not every nginx keeps each of them by name. */
 
 static pu_str_t
 ngx_proxy_user_scim_header(ngx_http_request_t *r, const char *name)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_str_t  key, value;
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_str_null(&value);
 
-        for (i = 0; i < part->nelts; i++) {
-            if (pu_str_case_eq(ngx_proxy_user_str(&h[i].key), pu_str(name))) {
-                return ngx_proxy_user_str(&h[i].value);
-            }
-        }
-    }
+    key.len = ngx_strlen(name);
+    key.data = (u_char *) (uintptr_t) name;
 
-    return PU_STR("");
+    (void) ngx_proxy_user_header(r, &key, &value);
+
+    return ngx_proxy_user_str(&value);
 }
 
 
