@@ -8,13 +8,8 @@
 
 #include <stdlib.h>
 
+#include "pu_compat.h"
 #include "pu_reader.h"
-
-#if (HIREDIS_MAJOR >= 1)
-typedef size_t  pu_elements_t;
-#else
-typedef int     pu_elements_t;
-#endif
 
 
 struct pu_reader_s {
@@ -79,7 +74,9 @@ pu_reader_array(const redisReadTask *task, pu_elements_t n)
 {
     const pu_reader_t  *r = task->privdata;
 
-    if (n < 0 || (size_t) n > r->max_elements) {
+    /* an int below zero becomes more than any bound */
+
+    if ((size_t) n > r->max_elements) {
         return NULL;
     }
 

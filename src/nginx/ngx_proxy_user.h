@@ -12,6 +12,7 @@
 #include <ngx_event.h>
 #include <ngx_http.h>
 
+#include "ngx_proxy_user_compat.h"
 #include "pu_hash.h"
 #include "pu_issuer.h"
 #include "pu_policy.h"

@@ -334,9 +334,7 @@ ngx_proxy_user_jwks_handler(ngx_http_request_t *r)
     h->hash = 1;
     ngx_str_set(&h->key, "Cache-Control");
     ngx_str_set(&h->value, NGX_PROXY_USER_JWKS_CACHE);
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
+    ngx_proxy_user_next_header(h, NULL);
 
     ngx_str_set(&r->headers_out.content_type, "application/jwk-set+json");
     r->headers_out.content_type_len = r->headers_out.content_type.len;

@@ -692,9 +692,7 @@ ngx_proxy_user_explain_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_set(&h->key, "Cache-Control");
     ngx_str_set(&h->value, "no-store");
     h->lowcase_key = (u_char *) "cache-control";
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
+    ngx_proxy_user_next_header(h, NULL);
 
     r->headers_out.status = status;
     r->headers_out.content_length_n = body.len;

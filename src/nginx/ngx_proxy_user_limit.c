@@ -447,9 +447,7 @@ ngx_proxy_user_limit_header(ngx_http_request_t *r, const char *key,
     h->key.data = (u_char *) key;
     h->lowcase_key = (u_char *) lowcase;
 
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
+    ngx_proxy_user_next_header(h, NULL);
 
     return NGX_OK;
 }

@@ -224,9 +224,7 @@ ngx_proxy_user_respond_challenge(ngx_http_request_t *r,
 
     id->covered = r->headers_out.www_authenticate;
 
-#if (nginx_version >= 1023000)
-    id->challenge->next = id->covered;
-#endif
+    ngx_proxy_user_next_header(id->challenge, id->covered);
 
     r->headers_out.www_authenticate = id->challenge;
 
@@ -285,9 +283,7 @@ ngx_proxy_user_respond_header(ngx_http_request_t *r, const char *key,
     h->key.data = (u_char *) key;
     h->lowcase_key = (u_char *) lowcase;
 
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
+    ngx_proxy_user_next_header(h, NULL);
 
     if (header) {
         *header = h;

@@ -3,8 +3,6 @@
  * The SCIM content handler; see the header.
  */
 
-#include <openssl/crypto.h>
-
 #include "ngx_proxy_user_body.h"
 #include "ngx_proxy_user_credential.h"
 #include "ngx_proxy_user_errand.h"
@@ -13,6 +11,8 @@
 #include "ngx_proxy_user_zone.h"
 #include "pu_authorization.h"
 #include "pu_memory.h"
+
+#include <openssl/crypto.h>
 
 
 #define NGX_PROXY_USER_SCIM_REPLY    (4 * 1024 * 1024)

@@ -166,9 +166,7 @@ ngx_proxy_user_scim_put(ngx_http_request_t *r, const char *name,
     h->value.data = copy;
     h->lowcase_key = NULL;
 
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
+    ngx_proxy_user_next_header(h, NULL);
 
     if (header) {
         *header = h;

@@ -198,7 +198,7 @@ ngx_proxy_user_strip_known(ngx_http_request_t *r, ngx_table_elt_t *h)
         return;
     }
 
-#if (NGX_HTTP_X_FORWARDED_FOR && nginx_version < 1023000)
+#if (NGX_PROXY_USER_FORWARDED_FOR_ARRAY)
 
     if (known->offset == offsetof(ngx_http_headers_in_t, x_forwarded_for)) {
         r->headers_in.x_forwarded_for.nelts = 0;
