@@ -8,6 +8,9 @@ PREFIX ?= /usr/local
 TESTS ?= t
 KEEP ?= 1
 T ?= 60
+SUITES ?= bookworm trixie forky
+COMPILERS ?= gcc clang
+ROOTS ?= build/matrix
 
 # An nginx that finds NGINX in its environment takes it for the sockets it
 # inherits, so scripts get another name.
@@ -123,6 +126,7 @@ help:  ## this list
 	@echo
 	@echo "  NGINX=$(NGINX)  NGINX_SRC=$(NGINX_SRC)"
 	@echo "  PREFIX=$(PREFIX)  DESTDIR=$(DESTDIR)  TESTS=$(TESTS)  KEEP=$(KEEP)  T=$(T)"
+	@echo "  SUITES=\"$(SUITES)\"  COMPILERS=\"$(COMPILERS)\"  ROOTS=$(ROOTS)"
 
 
 # the module, by nginx's own build
@@ -294,6 +298,12 @@ package:  ## the Debian package, tried in a fresh root of the same Debian
 	@tools/install-deps build package
 	@tools/build-package
 	@tools/check-package build/package/libnginx-mod-http-proxy-user_*.deb
+
+.PHONY: matrix
+matrix:  ## the tests on SUITES of Debian with COMPILERS, in fresh roots (root)
+	@tools/install-deps package
+	@COMPILERS="$(COMPILERS)" TESTS="$(TESTS)" DIR="$(ROOTS)" \
+	    tools/matrix $(SUITES)
 
 
 # for people
