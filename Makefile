@@ -282,10 +282,10 @@ order: $(MODULE)  ## the static and the dynamic build run in one order
 	@tools/phase-order
 
 .PHONY: bench
-bench:  ## side by side with the module off; what a hanging Redis costs
+bench:  ## beside nginx alone and what others take; BENCHES='versus growth'
 	@tools/install-deps build test bench
 	@$(MAKE) --no-print-directory all $(BENCH)
-	@bench/run
+	@bench/run $(BENCHES)
 
 .PHONY: faults
 faults:  ## break Redis, provider and machine under load; docs/reliability.md

@@ -15,9 +15,11 @@ package Bench;
 #                                    { requests, seconds, p99 (ms), refused,
 #                                    broken }
 #   my $it = start_load($nginx, '/x', $token, seconds => 20); end_load($it)
-#                                    \@tokens: one after the other
+#                                    \@tokens: one after the other;
+#                                    header => 'X-API-Key: ' for keys
 #   pin($pid, 'gate'); cpu_ns($pid)
 #   my $c = connection($nginx); my ($status, $ms, $text) = fetch($c, '/')
+#                                    fetch($c, '/', $key, 'X-API-Key: ')
 #   my @pair = abba(10, $a, $b)      code refs that return numbers
 #   median(@n), spread('%.3f', @n), percentile(99, @n), ratio($pair[0])
 #   title('...'); row('name', 'format %d', ...)
@@ -62,7 +64,9 @@ my %package = (
 );
 
 my $tmp = $ProxyUser::Nginx::tmp;
+my $bearer = 'Authorization: Bearer ';
 my @running;
+my $loads = 0;
 
 
 sub need {
@@ -114,8 +118,11 @@ sub cpu_ns {
 
 # A backend in a process of its own: its work is not the gate's.
 sub backend {
+    my (%opt) = @_;
+
     my $nginx = start_nginx(
-        bare => 1, http => "keepalive_requests 100000000;\n",
+        bare => 1, http => "keepalive_requests 100000000;\n"
+                         . "keepalive_timeout 1h;\n", %opt,
         location => 'return 200 "a short answer of a backend\n";');
 
     pin($_, 'load') for workers($nginx);
@@ -140,12 +147,14 @@ sub workers {
 # An nginx with the module, Redis, and the upstream "backend" over keep-alive.
 #   backend => "address:port"     redis => more words of proxy_user_redis
 #   zone => '16m'                 without => 1: not even the module
+#   embedded => 1: no Redis       keepalive => 64 of the backend
 #   http, server, workers and the rest are start_nginx's
 sub gate {
     my (%opt) = @_;
 
     my $redis = delete $opt{redis} // '';
     my $zone = delete $opt{zone} // '16m';
+    my $keepalive = delete $opt{keepalive} // 64;
     my $http = "keepalive_requests 100000000;\n";
 
     if (my $backend = delete $opt{backend}) {
@@ -154,7 +163,7 @@ proxy_http_version 1.1;
 proxy_set_header Connection "";
 upstream backend {
     server $backend;
-    keepalive 64;
+    keepalive $keepalive;
     keepalive_requests 100000000;
 }
 CONF
@@ -162,9 +171,12 @@ CONF
 
     local $ENV{PROXY_USER_MODULE} = '' if $opt{without};
 
+    my $store = delete $opt{embedded} ? ''
+        : "proxy_user_redis unix:\$TEST_NGINX_REDIS_SOCKET $redis;";
+
     $http .= <<"CONF" unless delete $opt{without};
 proxy_user_zone $zone;
-proxy_user_redis unix:\$TEST_NGINX_REDIS_SOCKET $redis;
+$store
 proxy_user_issuer idp {
     issuer https://idp.example.com;
     audience api;
@@ -183,7 +195,7 @@ CONF
 
 # Two formats for access_log. "plain" has as many fields as an audit line, all
 # of which nginx knows without the module; "same" has the fields of the audit
-# line, by the module's variables.
+# line, by the module's variables: not where the first alone is asked for.
 sub json_formats {
     my @both = map { [$_ => $_] } qw(
         request_id status request_method host uri remote_addr bytes_sent
@@ -198,8 +210,8 @@ sub json_formats {
         decision reason id name type issuer subject handle credential roles
         scopes rule time cache token_cache));
 
-    return log_format('plain', @both, @plain)
-        . log_format('same', @both, @same);
+    my $plain = log_format('plain', @both, @plain);
+    return $_[0] ? $plain : $plain . log_format('same', @both, @same);
 }
 
 
@@ -234,11 +246,12 @@ CONF
 sub caller_name { sprintf '7d0c2f5e-3b1a-4c68-9e57-%012d', $_[0] }
 
 
-# Three roles, three scopes, and what providers put beside them.
+# Three roles, three scopes, and what providers put beside them; of RS256, or
+# of another "alg".
 sub caller_token {
     my ($n, %claims) = @_;
 
-    return token(claims => {
+    return token(alg => delete $claims{alg} // 'RS256', claims => {
         sub => caller_name($n), azp => 'portal',
         roles => [qw(reader writer auditor)],
         scope => 'read write profile', preferred_username => "caller-$n",
@@ -308,7 +321,7 @@ local requests, n = {}, 0
 init = function(args)
     for line in io.lines(args[1]) do
         requests[#requests + 1] = wrk.format("GET", nil,
-            { Authorization = "Bearer " .. line })
+            { [args[2]] = args[3] .. line })
     end
 end
 request = function()
@@ -321,15 +334,17 @@ LUA
 sub start_load {
     my ($nginx, $uri, $token, %opt) = @_;
 
+    my $header = $opt{header} // $bearer;
     my @script = ('-s', "$tmp/wrk.lua");
     my @tokens;
     write_file('wrk.lua', $lua) unless -f $script[1];
 
     if (ref $token) {
+        my $file = 'tokens.' . ++$loads;
         @script = ('-s', "$tmp/wrk-tokens.lua");
-        @tokens = ('--', "$tmp/tokens");
+        @tokens = ('--', "$tmp/$file", split /: /, $header, 2);
         write_file('wrk-tokens.lua', $lua_tokens . $lua);
-        write_file('tokens', join "\n", @$token, '');
+        write_file($file, join "\n", @$token, '');
         undef $token;
     }
 
@@ -341,7 +356,7 @@ sub start_load {
         { exec ProxyUser::Redis::mortal('KILL'), 'taskset', '-c',
           processor('load'), 'wrk', '-t1', '-c', $opt{connections} // 16,
           '-d', POSIX::ceil($opt{seconds}) + 1, @script,
-          (defined $token ? ('-H', "Authorization: Bearer $token") : ()),
+          (defined $token ? ('-H', "$header$token") : ()),
           "http://127.0.0.1:$nginx->{port}$uri", @tokens }
         POSIX::_exit(127);
     }
@@ -398,14 +413,15 @@ sub connection {
 
 
 sub fetch {
-    my ($socket, $uri, $token) = @_;
+    my ($socket, $uri, $token, $header) = @_;
 
+    $header //= $bearer;
     local $SIG{PIPE} = 'IGNORE';
     my $start = time;
     my $buffer = '';
 
     syswrite $socket, "GET $uri HTTP/1.1\r\nHost: localhost\r\n"
-        . (defined $token ? "Authorization: Bearer $token\r\n" : '')
+        . (defined $token ? "$header$token\r\n" : '')
         . "\r\n";
 
     while (1) {
