@@ -12,6 +12,7 @@
 
 static void ngx_proxy_user_redis_flush_handler(ngx_event_t *ev);
 static void ngx_proxy_user_redis_timer_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_proxy_user_redis_late(ngx_proxy_user_redis_t *redis);
 static ngx_int_t ngx_proxy_user_redis_flush(ngx_proxy_user_redis_t *redis);
 static ngx_int_t ngx_proxy_user_redis_parse_replies(
     ngx_proxy_user_redis_t *redis);
@@ -441,12 +442,42 @@ ngx_proxy_user_redis_timer_handler(ngx_event_t *ev)
 
     redis = ev->data;
 
-    if (redis->peer.connection) {
-        ngx_proxy_user_redis_fail(redis, "no answer in time", 0);
-
-    } else {
+    if (redis->peer.connection == NULL) {
         ngx_proxy_user_redis_connect(redis);
+        return;
     }
+
+    if (redis->state == NGX_PROXY_USER_REDIS_READY
+        && ngx_proxy_user_redis_late(redis))
+    {
+        return;
+    }
+
+    ngx_proxy_user_redis_fail(redis, "no answer in time", 0);
+}
+
+
+/*
+ * A worker with thousands of events before this one is late itself: an answer
+ * that has arrived meanwhile was in time.  Nothing to read, or no answer in
+ * it: 0.
+ */
+
+static ngx_uint_t
+ngx_proxy_user_redis_late(ngx_proxy_user_redis_t *redis)
+{
+    ngx_event_t  *rev;
+
+    rev = redis->peer.connection->read;
+
+    /* as for an event that epoll reports */
+
+    rev->ready = 1;
+    rev->available = -1;
+
+    ngx_proxy_user_redis_read_handler(rev);
+
+    return redis->commands == 0 || redis->timer.timer_set;
 }
 
 
