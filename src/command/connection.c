@@ -48,7 +48,7 @@ static int connection_connect(connection_t *c, const struct sockaddr *addr,
     socklen_t len);
 static int connection_tls(connection_t *c, const address_t *address,
     const char *ca_file);
-static int connection_peer(connection_t *c, const char *host);
+static int connection_peer(connection_t *c, const address_t *address);
 static int connection_handshake(connection_t *c);
 static int connection_tls_failed(connection_t *c);
 static int connection_write(connection_t *c, const char *data, size_t len);
@@ -287,7 +287,7 @@ connection_tls(connection_t *c, const address_t *address,
     c->ssl = ok ? SSL_new(c->ctx) : NULL;
 
     if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1
-        || !connection_peer(c, address->host))
+        || !connection_peer(c, address))
     {
         return connection_tls_failed(c);
     }
@@ -299,9 +299,13 @@ connection_tls(connection_t *c, const address_t *address,
 /* The certificate must be for this host name or this address. */
 
 static int
-connection_peer(connection_t *c, const char *host)
+connection_peer(connection_t *c, const address_t *address)
 {
-    uint8_t  raw[16];
+    char         name[sizeof(address->host)];
+    uint8_t      raw[16];
+    const char  *host;
+
+    host = address->host;
 
     if (inet_pton(AF_INET, host, raw) == 1
         || inet_pton(AF_INET6, host, raw) == 1)
@@ -312,8 +316,11 @@ connection_peer(connection_t *c, const char *host)
 
     SSL_set_hostflags(c->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 
+    /* OpenSSL takes a copy, but its macro wants one that is not const */
+    memcpy(name, host, sizeof(name));
+
     return SSL_set1_host(c->ssl, host) == 1
-           && SSL_set_tlsext_host_name(c->ssl, host) == 1;
+           && SSL_set_tlsext_host_name(c->ssl, name) == 1;
 }
 
 

@@ -831,7 +831,7 @@ an_answer_of_xread_has_entries_or_none(void)
 {
     static const char *const  bad[] = {
         ":1\r\n", "+OK\r\n", "-ERR\r\n", "*0\r\n", "*1\r\n*0\r\n",
-        "*1\r\n*1\r\n$1\r\nk\r\n", "*1\r\n*2\r\n$1\r\nk\r\n" NIL,
+        "*1\r\n*1\r\n$1\r\nk\r\n", ("*1\r\n*2\r\n$1\r\nk\r\n" NIL),
         "*1\r\n*2\r\n$1\r\nk\r\n:1\r\n",
         "*2\r\n*2\r\n$1\r\nk\r\n*0\r\n*2\r\n$1\r\nk\r\n*0\r\n"
     };

@@ -356,8 +356,8 @@ every_part_of_the_header_is_asked_for(void)
         "{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"AA\",\"y\":\"AA\"}",
         "{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}",
         "{\"kty\":\"RSA\",\"n\":\"A===\",\"e\":\"A===\"}",
-        "{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
-        "\"x\":\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}"
+        ("{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
+         "\"x\":\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}")
     };
 
     scene_open(&scene);
