@@ -85,7 +85,7 @@ sub bars {
 
     my ($left, $right, $top, $step) = (330, 800, 96, 25);
     my @bar = @{ $opt{bars} };
-    my $least = log 0.8;
+    my $least = log min(0.8, map { 0.95 * $_->{min} } @bar);
     my $most = log(1.3 * max map { $_->{max} } @bar);
     my $at = sub {
         $left + ($right - $left) * (log($_[0]) - $least) / ($most - $least)
@@ -103,7 +103,7 @@ sub bars {
 
     for my $i (0 .. $#bar) {
         my ($bar, $y) = ($bar[$i], $top + $step * $i);
-        my @x = map { $at->(max 0.8, $bar->{$_}) } qw(min median max);
+        my @x = map { $at->($bar->{$_}) } qw(min median max);
         my ($from, $to) = sort { $a <=> $b } $at->(1), $x[1];
         my $middle = $y + $step / 2 - 2;
 
