@@ -27,7 +27,8 @@ NGINX_WARNINGS := $(filter-out -Wcast-qual,$(WARNINGS)) -Wno-unused-parameter
 # make sanitize runs this file again with SANITIZE=1: the same rules, a tree
 # of its own, so that neither build ever links the other's objects.
 # make coverage does so with COVERAGE=1,
-# make fuzz with FUZZ=1 and, where it has one, clang's libFuzzer.
+# make fuzz with FUZZ=1 and, where it has one, clang's libFuzzer,
+# make mutants with MUTANTS=1: a library that others can stand in front of.
 ifdef FUZZ
 B := build/fuzz
 LIBFUZZER := $(shell echo 'int LLVMFuzzerTestOneInput(void *d, unsigned long n) \
@@ -57,10 +58,15 @@ OPT := -O0 -g --coverage
 STATIC_CC_OPT := -O0 -g
 STATIC_LD_OPT := --coverage
 STATIC_ADDON := --coverage
+else ifdef MUTANTS
+B := build/mutants
+OPT := -O0 -fPIC
 else
 B := build
 OPT := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 endif
+
+LIBPU := $(B)/libpu.$(if $(MUTANTS),so,a)
 
 MODULE := build/ngx_proxy_user_module.so
 COMMAND := $(B)/proxy-user
@@ -170,6 +176,9 @@ $(B)/libpu.a: $(CORE_OBJ)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
+$(B)/libpu.so: $(CORE_OBJ)
+	$(Q)$(CC) -shared $(LDFLAGS) -o $@ $^ $(LIBS)
+
 $(COMMAND): $(COMMAND_OBJ) $(B)/libpu.a
 	$(Q)$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(COMMAND_LIBS)
 
@@ -179,7 +188,7 @@ $(B)/bench/%: $(B)/obj/bench/%.o $(UNIT_HELP_OBJ) $(B)/libpu.a
 
 $(B)/obj/bench/%.o: COMPILE += -Itest/unit
 
-$(B)/unit/%: $(B)/obj/test/unit/%.o $(UNIT_HELP_OBJ) $(B)/libpu.a
+$(B)/unit/%: $(B)/obj/test/unit/%.o $(UNIT_HELP_OBJ) $(LIBPU)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
@@ -248,6 +257,18 @@ coverage:  ## the same tests, and which lines and branches they reached
 	@$(MAKE) --no-print-directory COVERAGE=1 unit
 	@COVERAGE=1 tools/run-tests $(TESTS)
 	@tools/coverage build/coverage
+
+.PHONY: coverage-unit
+coverage-unit:  ## of the core's strictest part, by the unit tests alone
+	@find build/coverage -name '*.gcda' -delete 2> /dev/null || true
+	@$(MAKE) --no-print-directory COVERAGE=1 unit
+	@tools/coverage --unit build/coverage
+
+.PHONY: mutants
+mutants:  ## change that part, see that unit tests notice: FILES= N=400 ALL=1
+	@$(MAKE) --no-print-directory COVERAGE=1 unit-programs
+	@$(MAKE) --no-print-directory MUTANTS=1 unit-programs
+	@tools/mutants $(FILES)
 
 ifdef STATIC_LD_OPT
 .PHONY: static-nginx

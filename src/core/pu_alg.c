@@ -14,8 +14,7 @@
 
 
 #define PU_ECDSA_SIZE_MAX   66          /* of r or s, P-521 */
-#define PU_ECDSA_DER_MAX    160
-#define PU_ED25519_LEN      64
+#define PU_ECDSA_DER_MAX    160         /* two of them need 141 */
 
 typedef enum {
     PU_FAMILY_RSA = 0,
@@ -29,7 +28,7 @@ typedef struct {
     const char     *name;
     pu_family_t     family;
     const char     *digest;             /* OpenSSL's name */
-    size_t          size;               /* bytes: of r and s, of an HMAC */
+    size_t          size;               /* bytes: of r and s, else of all */
     const uint8_t  *order;              /* ECDSA: n, as many bytes */
 } pu_alg_row_t;
 
@@ -68,8 +67,8 @@ static const pu_alg_row_t  pu_alg_rows[PU_ALG_COUNT] = {
     [PU_ES256] = { "ES256", PU_FAMILY_ECDSA, "SHA256", 32, pu_order_p256 },
     [PU_ES384] = { "ES384", PU_FAMILY_ECDSA, "SHA384", 48, pu_order_p384 },
     [PU_ES512] = { "ES512", PU_FAMILY_ECDSA, "SHA512", 66, pu_order_p521 },
-    [PU_EDDSA] = { "EdDSA", PU_FAMILY_EDDSA, NULL, 0, NULL },
-    [PU_ED25519] = { "Ed25519", PU_FAMILY_EDDSA, NULL, 0, NULL },
+    [PU_EDDSA] = { "EdDSA", PU_FAMILY_EDDSA, NULL, 64, NULL },
+    [PU_ED25519] = { "Ed25519", PU_FAMILY_EDDSA, NULL, 64, NULL },
     [PU_HS256] = { "HS256", PU_FAMILY_HMAC, "SHA256", 32, NULL },
     [PU_HS384] = { "HS384", PU_FAMILY_HMAC, "SHA384", 48, NULL },
     [PU_HS512] = { "HS512", PU_FAMILY_HMAC, "SHA512", 64, NULL }
@@ -152,11 +151,8 @@ pu_ecdsa_der(uint8_t out[PU_ECDSA_DER_MAX], pu_str_t signature,
     {
         r = NULL;
         s = NULL;
-
-        if (i2d_ECDSA_SIG(sig, NULL) <= PU_ECDSA_DER_MAX) {
-            p = out;
-            len = i2d_ECDSA_SIG(sig, &p);
-        }
+        p = out;
+        len = i2d_ECDSA_SIG(sig, &p);
     }
 
     BN_free(r);
@@ -324,7 +320,6 @@ pu_key_verify(const pu_key_t *key, pu_alg_t alg, pu_str_t signed_bytes,
     }
 
     row = &pu_alg_rows[alg];
-    ok = 0;
 
     switch (row->family) {
 
@@ -339,11 +334,7 @@ pu_key_verify(const pu_key_t *key, pu_alg_t alg, pu_str_t signed_bytes,
         ok = signature.len != 0;
         break;
 
-    case PU_FAMILY_EDDSA:
-        ok = signature.len == PU_ED25519_LEN;
-        break;
-
-    case PU_FAMILY_HMAC:
+    default:                            /* EdDSA, HMAC */
         ok = signature.len == row->size;
         break;
     }

@@ -115,7 +115,7 @@ pu_profiles_sort(pu_profiles_t *profiles, char *err)
 static int
 pu_profile_walk(pu_walk_t *walk, size_t i)
 {
-    size_t               k, n, of;
+    size_t               k, n;
     pu_profile_t        *profile;
     const pu_profile_t  *other;
 
@@ -133,7 +133,6 @@ pu_profile_walk(pu_walk_t *walk, size_t i)
 
     profile = &walk->profiles->items[i];
     profile->holds[i / 64] |= (uint64_t) 1 << i % 64;
-    of = 0;
 
     for (k = 0; k < profile->ninherits; k++) {
         other = pu_profile_find(walk->profiles, profile->inherits[k]);
@@ -150,10 +149,11 @@ pu_profile_walk(pu_walk_t *walk, size_t i)
         }
 
         pu_profile_take(profile, other);
-        of++;
     }
 
-    if (profile->methods == 0 && of == 0) {
+    /* whatever was taken from has some */
+
+    if (profile->methods == 0) {
         profile->methods = PU_METHOD_ALL;
     }
 

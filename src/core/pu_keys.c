@@ -101,7 +101,7 @@ pu_keys_set_fault(const json_t *array)
     for (i = 0; i < json_array_size(array); i++) {
         jwk = json_array_get(array, i);
 
-        if (!json_is_object(jwk)) {
+        if (json_typeof(jwk) != JSON_OBJECT) {
             return "the key set has a key that is not a JSON object";
         }
 

@@ -289,10 +289,14 @@ pu_profile_concurrency(pu_profile_t *profile, const pu_str_t *args, size_t n,
 {
     (void) n;
 
-    return pu_profile_number(args[0], 1, PU_CONCURRENCY_MAX,
-                             &profile->concurrency)
-           || pu_profile_wrong(err, "concurrency", args[0],
-                               "a number from 1 to 1000000");
+    if (!pu_profile_number(args[0], 1, PU_CONCURRENCY_MAX,
+                           &profile->concurrency))
+    {
+        return pu_profile_wrong(err, "concurrency", args[0],
+                                "a number from 1 to 1000000");
+    }
+
+    return 1;
 }
 
 
@@ -304,10 +308,13 @@ pu_profile_max_grant(pu_profile_t *profile, const pu_str_t *args, size_t n,
 
     profile->max_grant = pu_str_duration(args[0]);
 
-    return (profile->max_grant > 0 && profile->max_grant <= PU_MAX_GRANT_MAX)
-           || pu_profile_wrong(err, "max_grant", args[0],
-                               "a time of whole seconds, at least 1s and at "
-                               "most 100 years, as 30m or 8h");
+    if (profile->max_grant <= 0 || profile->max_grant > PU_MAX_GRANT_MAX) {
+        return pu_profile_wrong(err, "max_grant", args[0],
+                                "a time of whole seconds, at least 1s and at "
+                                "most 100 years, as 30m or 8h");
+    }
+
+    return 1;
 }
 
 

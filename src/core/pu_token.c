@@ -278,7 +278,9 @@ pu_claims_times(pu_token_t *token, int64_t now)
 static pu_reason_t
 pu_token_jti(pu_token_t *token, pu_str_t payload)
 {
-    json_t  *value;
+    int         ok;
+    json_t     *value;
+    json_type   type;
 
     value = json_object_get(token->claims, "jti");
 
@@ -286,15 +288,14 @@ pu_token_jti(pu_token_t *token, pu_str_t payload)
         return PU_OK;
     }
 
-    if (json_is_number(value) && pu_json_raw(payload, PU_STR("jti"),
-                                             &token->jti))
-    {
-        return PU_OK;
-    }
+    type = json_typeof(value);
 
-    return pu_json_str(value, &token->jti)
-           && memchr(token->jti.data, '\0', token->jti.len) == NULL
-           ? PU_OK : PU_TOKEN_CLAIMS;
+    ok = (type == JSON_INTEGER || type == JSON_REAL)
+         ? pu_json_raw(payload, PU_STR("jti"), &token->jti)
+         : pu_json_str(value, &token->jti)
+           && memchr(token->jti.data, '\0', token->jti.len) == NULL;
+
+    return ok ? PU_OK : PU_TOKEN_CLAIMS;
 }
 
 

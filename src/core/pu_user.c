@@ -365,7 +365,7 @@ pu_user_pack(const pu_user_t *user, uint8_t *out, size_t size)
     pu_buf_str(&b, user->roles);
     pu_buf_str(&b, user->scopes);
 
-    return b.full ? 0 : len;
+    return len;
 }
 
 
@@ -455,7 +455,7 @@ pu_handle_pack(const pu_handle_t *handle, uint8_t *out, size_t size)
     pu_buf_str(&b, handle->scopes);
     pu_buf_str(&b, handle->networks);
 
-    return b.full ? 0 : len;
+    return len;
 }
 
 

@@ -25,17 +25,16 @@ typedef struct {
 #define PU_PACKED_KEY   2
 
 
-/* a + b, or the end of the scale: dates come from outside. */
+/*
+ * a + b, or the end of the scale: dates come from outside.  What is added,
+ * from the configuration, is not negative.
+ */
 static int64_t
 pu_time_add(int64_t a, int64_t b)
 {
     int64_t  sum;
 
-    if (__builtin_add_overflow(a, b, &sum)) {
-        return (b < 0) ? INT64_MIN : INT64_MAX;
-    }
-
-    return sum;
+    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
 }
 
 

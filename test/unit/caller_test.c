@@ -490,6 +490,10 @@ claims_that_are_kept_are_read(void)
     CHECK(memcmp(out, "[1,2]", 5) == 0);
     CHECK_INT(pu_claims_claim(claims, PU_STR("c"), out), -2);
     CHECK_INT(pu_claims_claim(claims, PU_STR("x"), out), -1);
+    CHECK_INT(pu_claims_claim(PU_STR("{\"s\":\"\\x\"}"), PU_STR("s"), out),
+              -1);
+    CHECK_INT(pu_claims_claim(PU_STR("{\"s\":\"\\ud800\"}"), PU_STR("s"),
+                              out), -1);
 }
 
 
@@ -508,6 +512,8 @@ the_name_of_a_token_is_a_string_or_a_number(void)
         { MINT_WITH("\"jti\":\"\""), PU_OK, "" },
         { MINT_WITH("\"jti\":1.50"), PU_OK, "1.50" },
         { MINT_WITH("\"jti\": -7 "), PU_OK, "-7" },
+        { MINT_WITH("\"jti\":7e1"), PU_OK, "7e1" },
+        { MINT_WITH("\"\\u006ati\":7"), PU_OK, "7" },
         { MINT_WITH("\"jti\":null"), PU_TOKEN_CLAIMS, NULL },
         { MINT_WITH("\"jti\":true"), PU_TOKEN_CLAIMS, NULL },
         { MINT_WITH("\"jti\":[\"a\"]"), PU_TOKEN_CLAIMS, NULL },
@@ -562,6 +568,14 @@ what_makes_no_sense_is_not_unpacked(void)
         data[i] ^= 1;
     }
 
+    /* 1 and 2 are bindings */
+
+    for (i = 4; i < 256; i *= 2) {
+        data[PACKED - 11] ^= (uint8_t) i;
+        CHECK(!pu_verified_unpack(&back, data, len));
+        data[PACKED - 11] ^= (uint8_t) i;
+    }
+
     CHECK(pu_verified_unpack(&back, data, len));
     scene_close(&scene);
 }
@@ -588,6 +602,10 @@ what_is_too_long_is_not_packed(void)
     CHECK_INT(pu_verified_pack(&verified, data, 262144), 0);
     verified.subject = verified.scopes;
     verified.scopes.len = 0;
+    CHECK_INT(pu_verified_pack(&verified, data, 262144), 0);
+
+    verified.subject.len = 0;
+    verified.claims = (pu_str_t) { (size_t) UINT32_MAX + 1, NULL };
     CHECK_INT(pu_verified_pack(&verified, data, 262144), 0);
 
     free(text);
@@ -716,7 +734,8 @@ a_claim_with_a_control_byte_is_no_claim(void)
 static void
 a_claim_of_a_text_that_is_no_token_is_none(void)
 {
-    size_t    i;
+    char     *text;
+    size_t    i, len;
     uint8_t   out[PU_TOKEN_LEN_MAX];
 
     static const char *const  texts[] = {
@@ -727,6 +746,93 @@ a_claim_of_a_text_that_is_no_token_is_none(void)
     for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         CHECK_INT(pu_token_claim(pu_str(texts[i]), PU_STR("c"), out), -1);
     }
+
+    text = mint_token_raw(PU_STR("{}"), PU_STR("{\"c\":1}"), PU_STR("x"));
+    text = realloc(text, PU_TOKEN_LEN_MAX + 1);
+    len = strlen(text);
+    memset(text + len, 'x', PU_TOKEN_LEN_MAX + 1 - len);
+    CHECK_INT(pu_token_claim((pu_str_t) { PU_TOKEN_LEN_MAX,
+                                          (uint8_t *) text },
+                             PU_STR("c"), out), 1);
+    CHECK_INT(pu_token_claim((pu_str_t) { PU_TOKEN_LEN_MAX + 1,
+                                          (uint8_t *) text },
+                             PU_STR("c"), out), -1);
+    free(text);
+}
+
+
+static void
+link_is(const char *file, int line, const char *payload, const char *expected)
+{
+    scene_t  scene;
+
+    scene_open(&scene, "provision known;link user_name mail work", payload);
+    unit_int(file, line, scene.reason, PU_OK, payload);
+    unit_str(file, line, scene.token.link, pu_str(expected), payload);
+    scene_close(&scene);
+}
+
+#define LINK(payload, expected)  link_is(__FILE__, __LINE__, payload, expected)
+
+
+/* What could be somebody else's is nobody's. */
+static void
+a_link_is_a_clean_text_of_its_claim(void)
+{
+    char     payload[2048], text[PU_LINK_LEN_MAX + 2];
+    scene_t  scene;
+
+    LINK(MINT_WITH("\"mail\":{\"work\":\"al@x\"}"), "al@x");
+    LINK(MINT_CLAIMS, NULL);
+    LINK(MINT_WITH("\"mail\":{\"work\":7}"), NULL);
+    LINK(MINT_WITH("\"mail\":{\"work\":[\"al@x\"]}"), NULL);
+    LINK(MINT_WITH("\"mail\":\"al@x\""), NULL);
+    LINK(MINT_WITH("\"mail\":{\"work\":\"al@x\\n\"}"), NULL);
+
+    memset(text, 'x', sizeof(text));
+    text[PU_LINK_LEN_MAX + 1] = '\0';
+    snprintf(payload, sizeof(payload),
+             MINT_WITH("\"mail\":{\"work\":\"%s\"}"), text);
+    LINK(payload, NULL);
+    text[PU_LINK_LEN_MAX] = '\0';
+    snprintf(payload, sizeof(payload),
+             MINT_WITH("\"mail\":{\"work\":\"%s\"}"), text);
+    LINK(payload, text);
+
+    /* without the line there is none */
+
+    scene_open(&scene, "provision known",
+               MINT_WITH("\"mail\":{\"work\":\"al@x\"}"));
+    CHECK_INT(scene.reason, PU_OK);
+    CHECK_INT(scene.token.link.len, 0);
+    scene_close(&scene);
+}
+
+
+/* A caller whose roles did not fit has none, not some of them. */
+static void
+roles_that_do_not_fit_are_an_error(void)
+{
+    json_t       *claims;
+    uint8_t       room[64];
+    scene_t       scene;
+    pu_buf_t      b;
+    pu_caller_t   caller;
+
+    scene_open(&scene, "role_claim roles;role_map a reader writer",
+               MINT_CLAIMS);
+    claims = json_loads(MINT_WITH("\"roles\":[\"a\"]"), 0, NULL);
+
+    pu_buf_init(&b, room, 13);
+    CHECK_INT(pu_issuer_caller(scene.issuer, claims, PU_STR("{}"), &b,
+                               &caller), PU_OK);
+    CHECK_STR(caller.roles, "reader writer");
+    pu_buf_init(&b, room, 12);
+    CHECK_INT(pu_issuer_caller(scene.issuer, claims, PU_STR("{}"), &b,
+                               &caller), PU_INTERNAL);
+
+    json_decref(claims);
+    scene_close(&scene);
 }
 
 
@@ -754,7 +860,9 @@ static const unit_test_t  tests[] = {
     UNIT(a_claim_is_a_string_as_it_is_or_compact_json),
     UNIT(a_claim_is_found_without_regard_to_case_if_it_is_the_only_one),
     UNIT(a_claim_with_a_control_byte_is_no_claim),
-    UNIT(a_claim_of_a_text_that_is_no_token_is_none)
+    UNIT(a_claim_of_a_text_that_is_no_token_is_none),
+    UNIT(a_link_is_a_clean_text_of_its_claim),
+    UNIT(roles_that_do_not_fit_are_an_error)
 };
 
 UNIT_MAIN(tests)

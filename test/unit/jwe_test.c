@@ -549,6 +549,16 @@ a_token_in_a_jwe_is_verified_in_full(void)
     pu_token_clear(&token);
     CHECK_INT(pu_token_signature(pu_str(text), world.issuer), PU_OK);
 
+    /* one bit of its tag */
+
+    text[strlen(text) - 8] ^= 1;
+    CHECK_INT(verify(world.issuer, text, &token), PU_TOKEN_DECRYPTION);
+    CHECK_INT(pu_token_signature(pu_str(text), world.issuer),
+              PU_TOKEN_DECRYPTION);
+    CHECK(token.claims == NULL);
+    pu_token_clear(&token);
+    text[strlen(text) - 8] ^= 1;
+
     /* which issuer's key it is for, nobody can know */
 
     items[0] = items[1] = world.issuer;

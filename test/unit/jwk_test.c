@@ -131,6 +131,7 @@ use_and_key_ops_must_allow_verifying(void)
     LEFT_OUT(mint_jwk(pkey, "{\"key_ops\":[]}"), "\"key_ops\"");
     LEFT_OUT(mint_jwk(pkey, "{\"key_ops\":[\"sign\"]}"), "\"key_ops\"");
     LEFT_OUT(mint_jwk(pkey, "{\"key_ops\":\"verify\"}"), "\"key_ops\"");
+    LEFT_OUT(mint_jwk(pkey, "{\"key_ops\":[7,null]}"), "\"key_ops\"");
     LEFT_OUT(mint_jwk(pkey, "{\"use\":\"enc\",\"key_ops\":[\"verify\"]}"),
              "\"use\"");
 
@@ -542,9 +543,19 @@ a_kid_is_a_short_text(void)
 static void
 a_warning_names_the_key_and_shows_no_strange_bytes(void)
 {
+    char         more[128], many[80];
+    size_t       i;
     EVP_PKEY    *pkey;
     pu_keys_t   *keys;
     warnings_t   warnings;
+
+    static const struct {
+        const char  *kid;
+        int          shown;
+    } kids[] = {
+        { "", 1 }, { " ~", 1 }, { "a b", 1 }, { "a\\\"b", 0 },
+        { "a\\u001fb", 0 }, { "\x7f", 0 }, { "\xc3\xa4", 0 }, { "a\\nb", 0 }
+    };
 
     pkey = mint_key(PU_ES256);
 
@@ -559,7 +570,55 @@ a_warning_names_the_key_and_shows_no_strange_bytes(void)
     CHECK(strchr(warnings.last, 0x1b) == NULL);
     pu_keys_free(keys);
 
+    for (i = 0; i < sizeof(kids) / sizeof(kids[0]); i++) {
+        snprintf(more, sizeof(more), "{\"kid\":\"%s\",\"use\":\"enc\"}",
+                 kids[i].kid);
+        keys = read_one(mint_jwk(pkey, more), &warnings);
+        unit_check(__FILE__, __LINE__, kids[i].shown
+                   == (strstr(warnings.last, "with kid") != NULL), more);
+        pu_keys_free(keys);
+    }
+
+    for (i = 64; i <= 65; i++) {
+        memset(many, 'k', sizeof(many));
+        many[i] = '\0';
+        snprintf(more, sizeof(more), "{\"kid\":\"%s\",\"use\":\"enc\"}", many);
+        keys = read_one(mint_jwk(pkey, more), &warnings);
+        CHECK_INT(strstr(warnings.last, "with kid") != NULL, i == 64);
+        pu_keys_free(keys);
+    }
+
     EVP_PKEY_free(pkey);
+}
+
+
+static void
+no_bytes_are_no_modulus(void)
+{
+    const uint8_t  none[1] = { 3 };
+
+    CHECK(pu_rsa_modulus_fault(none, 0) != NULL);
+}
+
+
+/* Below 2^255 - 19 by one bit, wherever it is. */
+static void
+an_ed25519_point_near_the_prime_is_canonical(void)
+{
+    size_t       i;
+    uint8_t      x[32];
+    const char  *fault;
+
+    for (i = 0; i < 32; i++) {
+        memset(x, 0xff, sizeof(x));
+        x[0] = 0xed;
+        x[31] = 0x7f;
+        fault = pu_ed25519_fault(x);
+        CHECK(fault != NULL && strstr(fault, "canonical") != NULL);
+        x[i]--;
+        fault = pu_ed25519_fault(x);
+        CHECK(fault == NULL || strstr(fault, "canonical") == NULL);
+    }
 }
 
 
@@ -578,7 +637,9 @@ static const unit_test_t  tests[] = {
     UNIT_FOR("K8", ed25519_points_are_canonical_and_on_the_curve),
     UNIT(ed25519_points_of_real_keys_are_accepted),
     UNIT(a_kid_is_a_short_text),
-    UNIT(a_warning_names_the_key_and_shows_no_strange_bytes)
+    UNIT(a_warning_names_the_key_and_shows_no_strange_bytes),
+    UNIT(no_bytes_are_no_modulus),
+    UNIT(an_ed25519_point_near_the_prime_is_canonical)
 };
 
 UNIT_MAIN(tests)

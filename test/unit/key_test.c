@@ -235,6 +235,60 @@ a_list_is_whole_or_nothing(void)
 }
 
 
+static void
+a_public_id_is_ten_small_letters_and_digits(void)
+{
+    size_t  i;
+
+    static const char *const  bad[] = {
+        "", "abcdefghi", "abcdefghijk", "abcdefghi`", "abcdefghi{",
+        "abcdefghi/", "abcdefghi:", "Abcdefghij", "abcd_fghij", "abcd fghij"
+    };
+
+    CHECK(pu_key_id_ok(PU_STR("abcdefghij")));
+    CHECK(pu_key_id_ok(PU_STR("0az9000000")));
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        unit_check(__FILE__, __LINE__, !pu_key_id_ok(pu_str(bad[i])), bad[i]);
+    }
+}
+
+
+/* The check of a text that somebody made up fits: anybody can compute it. */
+static int
+made_up(const char *start)
+{
+    char      text[PU_KEY_LEN + 1];
+    uint8_t   digest[PU_SHA256_LEN];
+    pu_str_t  s;
+
+    s = pu_str(start);
+    CHECK_INT(s.len, PU_KEY_LEN - PU_KEY_CHECK_LEN);
+    CHECK(pu_sha256(digest, &s, 1));
+    snprintf(text, sizeof(text), "%s%02x%02x%02x", start, digest[0],
+             digest[1], digest[2]);
+
+    return taken(text);
+}
+
+
+static void
+a_check_that_fits_does_not_make_a_key(void)
+{
+    CHECK_INT(made_up(KEY), 1);
+    CHECK_INT(made_up("puk_abcdEfghij_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBka"
+                      "GxwdHh8"), 0);
+    CHECK_INT(made_up("puk_abcdefghij-AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBka"
+                      "GxwdHh8"), 0);
+    CHECK_INT(made_up("pux_abcdefghij_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBka"
+                      "GxwdHh8"), 0);
+    CHECK_INT(made_up("puk_abcdefghij_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBka"
+                      "GxwdHh9"), 0);
+    CHECK_INT(made_up("puk_abcdefghij_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBka"
+                      "GxwdHh+"), 0);
+}
+
+
 static const unit_test_t  tests[] = {
     UNIT(a_new_key_has_the_form_and_its_check_fits),
     UNIT(every_letter_of_a_key_counts),
@@ -243,7 +297,9 @@ static const unit_test_t  tests[] = {
     UNIT(networks_are_read),
     UNIT(an_address_is_in_a_network_or_not),
     UNIT(a_mapped_address_is_the_one_it_maps),
-    UNIT(a_list_is_whole_or_nothing)
+    UNIT(a_list_is_whole_or_nothing),
+    UNIT(a_public_id_is_ten_small_letters_and_digits),
+    UNIT(a_check_that_fits_does_not_make_a_key)
 };
 
 UNIT_MAIN(tests)

@@ -200,6 +200,16 @@ two_signing_keys_of_a_type_under_one_kid_are_refused(void)
     CHECK_INT(keys->n, 2);
     pu_keys_free(keys);
 
+    keys = mint_keys(mint_jwk(ec, "{\"kid\":\"a\"}"),
+                     mint_jwk(other, "{\"kid\":\"a\",\"kty\":7}"), NULL);
+    CHECK_INT(keys->n, 1);
+    pu_keys_free(keys);
+
+    keys = mint_keys(mint_jwk(other, "{\"kid\":\"a\",\"kty\":7}"),
+                     mint_jwk(ec, "{\"kid\":\"a\"}"), NULL);
+    CHECK_INT(keys->n, 1);
+    pu_keys_free(keys);
+
     keys = mint_keys(mint_jwk(ec, NULL), mint_jwk(other, NULL), NULL);
     CHECK_INT(keys->n, 2);
     pu_keys_free(keys);
@@ -209,6 +219,10 @@ two_signing_keys_of_a_type_under_one_kid_are_refused(void)
                      NULL);
     CHECK_INT(keys->n, 1);
     pu_keys_free(keys);
+
+    REFUSED(mint_set(mint_jwk(rsa, "{\"kid\":\"a\",\"alg\":\"PS256\"}"),
+                     mint_jwk(rsa, "{\"kid\":\"a\",\"alg\":\"RS256\"}"), NULL),
+            "two signing keys");
 
     EVP_PKEY_free(ec);
     EVP_PKEY_free(other);
@@ -456,6 +470,89 @@ a_key_file_names_itself_when_it_fails(void)
 }
 
 
+static void
+for_no_algorithm_there_is_no_key(void)
+{
+    EVP_PKEY   *pkey;
+    pu_keys_t  *keys;
+
+    const pu_str_t  none = { 0, NULL };
+
+    pkey = mint_key(PU_RS256);
+    keys = mint_keys(mint_jwk(pkey, NULL), NULL);
+
+    CHECK(pu_keys_next(keys, PU_RS256, none, NULL) == keys->keys);
+    CHECK(pu_keys_next(keys, PU_PS512, none, NULL) == keys->keys);
+    CHECK(pu_keys_next(keys, PU_ALG_NONE, none, NULL) == NULL);
+    CHECK(pu_keys_next(keys, PU_ALG_COUNT, none, NULL) == NULL);
+    CHECK(pu_keys_next(NULL, PU_RS256, none, NULL) == NULL);
+
+    CHECK(strcmp(pu_alg_name(PU_RS256), "RS256") == 0);
+    CHECK(strcmp(pu_alg_name(PU_HS512), "HS512") == 0);
+    CHECK(strcmp(pu_alg_name(PU_ALG_NONE), "none") == 0);
+    CHECK(strcmp(pu_alg_name(PU_ALG_COUNT), "none") == 0);
+
+    pu_keys_free(keys);
+    EVP_PKEY_free(pkey);
+}
+
+
+static void
+pem_has_at_most_64_kib(void)
+{
+    char       *text, err[PU_ERROR_SIZE];
+    size_t      len;
+    EVP_PKEY   *pkey;
+    pu_keys_t  *keys;
+
+    pkey = mint_key(PU_ES256);
+    text = pem_of(pkey, 0);
+    len = strlen(text);
+    text = realloc(text, 65537);
+    memset(text + len, '\n', 65537 - len);
+
+    keys = pu_keys_pem((pu_str_t) { 65536, (uint8_t *) text }, err);
+    CHECK(keys != NULL);
+    pu_keys_free(keys);
+
+    CHECK(pu_keys_pem((pu_str_t) { 65537, (uint8_t *) text }, err) == NULL);
+    CHECK_SAYS(err, "larger than 65536 bytes");
+
+    free(text);
+    EVP_PKEY_free(pkey);
+}
+
+
+/* A public key of 16392 bits: more than there is room for. */
+static void
+an_rsa_key_in_pem_has_its_bound(void)
+{
+    char          *text, err[PU_ERROR_SIZE], type[] = "n", exponent[] = "e";
+    uint8_t        n[2049], e[3] = { 1, 0, 1 };
+    EVP_PKEY      *pkey;
+    EVP_PKEY_CTX  *ctx;
+    OSSL_PARAM     params[3];
+
+    pkey = NULL;
+    memset(n, 0xff, sizeof(n));
+    params[0] = OSSL_PARAM_construct_BN(type, n, sizeof(n));
+    params[1] = OSSL_PARAM_construct_BN(exponent, e, sizeof(e));
+    params[2] = OSSL_PARAM_construct_end();
+    ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    CHECK(EVP_PKEY_fromdata_init(ctx) == 1);
+    CHECK(EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) == 1);
+    CHECK_INT(EVP_PKEY_get_bits(pkey), 16392);
+
+    text = pem_of(pkey, 0);
+    CHECK(pu_keys_pem(pu_str(text), err) == NULL);
+    CHECK_SAYS(err, "the PEM key is none of RSA, EC and Ed25519");
+
+    free(text);
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(pkey);
+}
+
+
 static const unit_test_t  tests[] = {
     UNIT(thumbprint_is_that_of_rfc_7638_section_3_1),
     UNIT_FOR("K1", a_set_is_an_object_with_an_array_of_keys),
@@ -469,7 +566,10 @@ static const unit_test_t  tests[] = {
     UNIT(a_pem_key_is_the_same_key),
     UNIT(a_pem_certificate_gives_its_key),
     UNIT(pem_that_is_private_weak_or_broken_is_refused),
-    UNIT(a_key_file_names_itself_when_it_fails)
+    UNIT(a_key_file_names_itself_when_it_fails),
+    UNIT(for_no_algorithm_there_is_no_key),
+    UNIT(pem_has_at_most_64_kib),
+    UNIT(an_rsa_key_in_pem_has_its_bound)
 };
 
 UNIT_MAIN(tests)

@@ -218,6 +218,11 @@ a_wrong_line_is_told_by_directive_word_and_what_is_allowed(void)
     CHECK_SAYS(err, "\"editor\"");
     CHECK_SAYS(err, "follows a method");
 
+    CHECK_SAYS(err, "roles come first");
+
+    CHECK(!rule_of(&rule, words, "read GET write", 0));
+    CHECK_SAYS(err, "scopes come first");
+
     CHECK(!rule_of(&rule, words, "GET", 1));
     CHECK_SAYS(err, "names no role");
 
@@ -252,6 +257,8 @@ a_very_long_word_still_makes_a_sentence(void)
 
     CHECK(!pu_rule_read(&rule, &word, 1, 1, "proxy_user_role", err));
     CHECK_SAYS(err, "is no role name");
+    CHECK_INT(strspn(err + 1, "x"), 128);
+    CHECK_INT(err[129], '"');
     CHECK_SAYS(err, "lower-case letter or digit");
 
     memset(text, 'X', sizeof(text));
@@ -394,6 +401,13 @@ the_challenge_names_what_the_method_needs(void)
     CHECK_STR(needed("a a b", "GET", 128), "a b");
     CHECK_STR(needed(NULL, "GET", 128), "");
     CHECK_STR(needed("long short GET", "GET", 7), "long");
+    CHECK_STR(needed("long short GET", "GET", 9), "long");
+    CHECK_STR(needed("long short GET", "GET", 10), "long short");
+    CHECK_STR(needed("long GET", "GET", 4), "long");
+    CHECK_STR(needed("long GET", "GET", 3), "");
+    CHECK_STR(needed("long a GET", "GET", 5), "long");
+    CHECK_STR(needed("long short b GET", "GET", 7), "long");
+    CHECK_STR(needed("a GET;b POST;a b DELETE", "DELETE", 128), "a b");
 }
 
 

@@ -8,7 +8,7 @@
 #include "unit.h"
 
 
-#define PROFILES_MAX  8
+#define PROFILES_MAX  12
 #define WORDS_MAX     24
 #define TEXT_MAX      2048
 
@@ -751,6 +751,65 @@ a_cap_may_name_what_the_user_inherits_and_never_more(void)
 }
 
 
+/* Of eight roles all are named, of more the first eight and the last. */
+static void
+a_ring_is_cut_after_eight(void)
+{
+    int      n, i;
+    char     text[512], expected[256], *p, *q;
+    world_t  w;
+
+    for (n = 6; n <= 10; n++) {
+        q = expected + sprintf(expected, "ring: ");
+
+        for (p = text, i = 0; i < n; i++) {
+            p += sprintf(p, "%s%c: inherit %c", i ? " | " : "", 'a' + i,
+                         'a' + (i + 1) % n);
+
+            if (i < 8) {
+                q += sprintf(q, "%s%c", i ? " -> " : "", 'a' + i);
+            }
+        }
+
+        sprintf(q, "%s -> a", n > 8 ? " ..." : "");
+        CHECK(!world(&w, text));
+        CHECK_SAYS(err, expected);
+        CHECK_INT(strlen(strstr(err, "ring:")), strlen(expected));
+    }
+}
+
+
+static void
+the_shortest_max_grant_is_inherited(void)
+{
+    world_t  w;
+
+    CHECK(world(&w, "a: inherit b c | b: max_grant 100 | c: max_grant 200"));
+    CHECK_INT(of(&w, "a")->max_grant, 100);
+    CHECK(world(&w, "a: inherit c b | b: max_grant 100 | c: max_grant 200"));
+    CHECK_INT(of(&w, "a")->max_grant, 100);
+    CHECK(world(&w, "a: inherit b c | b: max_grant 100 | c:"));
+    CHECK_INT(of(&w, "a")->max_grant, 100);
+    CHECK(world(&w, "a: max_grant 300; inherit b | b: max_grant 100"));
+    CHECK_INT(of(&w, "a")->max_grant, 300);
+}
+
+
+static void
+without_a_max_grant_a_grant_ends_by_itself(void)
+{
+    int64_t  until;
+    world_t  w;
+
+    CHECK(world(&w, "oncall: methods GET"));
+    CHECK_STR(roles_at(&w, "oncall", 5000, &until), "oncall token");
+    CHECK_INT(until, INT64_MAX);
+    CHECK_STR(roles_at(&w, "oncall@1=5001", 5000, &until), "oncall token");
+    CHECK_INT(until, 5001);
+    CHECK_STR(roles_at(&w, "oncall@1=5000", 5000, &until), "token");
+}
+
+
 static const unit_test_t  tests[] = {
     UNIT(a_block_is_read),
     UNIT(numbers_have_bounds),
@@ -771,7 +830,10 @@ static const unit_test_t  tests[] = {
     UNIT(a_line_is_also_for_who_inherits_its_role),
     UNIT(a_role_that_is_inherited_without_a_profile_does_not_open_the_ceiling),
     UNIT(a_grant_ends_at_the_earlier_of_its_own_end_and_max_grant),
-    UNIT(a_cap_may_name_what_the_user_inherits_and_never_more)
+    UNIT(a_cap_may_name_what_the_user_inherits_and_never_more),
+    UNIT(a_ring_is_cut_after_eight),
+    UNIT(the_shortest_max_grant_is_inherited),
+    UNIT(without_a_max_grant_a_grant_ends_by_itself)
 };
 
 UNIT_MAIN(tests)

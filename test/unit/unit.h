@@ -2,8 +2,9 @@
  * unit: the smallest frame for a unit test.
  *
  * A test file has functions of checks, a table of them and UNIT_MAIN.  A
- * check that fails prints where and what and goes on; the program exits 1
- * when any check failed, and also when none ran.
+ * check that fails prints where and what and goes on, or ends the program
+ * when UNIT_FIRST is in its environment; the program exits 1 when any check
+ * failed, and also when none ran.
  */
 
 #ifndef UNIT_H
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pu_str.h"
 
@@ -35,6 +37,10 @@ unit_fail(const char *file, int line, const char *what)
 {
     unit_state.failures++;
     fprintf(stderr, "%s:%d: %s: %s\n", file, line, unit_state.name, what);
+
+    if (getenv("UNIT_FIRST") != NULL) {
+        _exit(1);
+    }
 }
 
 

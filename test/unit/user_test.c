@@ -83,6 +83,16 @@ ids_have_one_form(void)
     CHECK(!pu_user_id_ok(PU_STR("u_AAAAAAAAAA AAAAAAAAAAA")));
     CHECK(!pu_user_id_ok(PU_STR("u_AAAAAAAAAA\0AAAAAAAAAAA")));
     CHECK(!pu_user_id_ok(PU_STR("u_AAAAAAAAAA\nAAAAAAAAAAA")));
+
+    /* what stands beside the letters and digits in ASCII */
+
+    CHECK(!pu_user_id_ok(PU_STR("u_AAAAAAAAAA@AAAAAAAAAAA")));
+    CHECK(!pu_user_id_ok(PU_STR("u_AAAAAAAAAA[AAAAAAAAAAA")));
+    CHECK(!pu_user_id_ok(PU_STR("u_AAAAAAAAAA`AAAAAAAAAAA")));
+    CHECK(!pu_user_id_ok(PU_STR("u_AAAAAAAAAA{AAAAAAAAAAA")));
+    CHECK(!pu_user_id_ok(PU_STR("u_AAAAAAAAAA/AAAAAAAAAAA")));
+    CHECK(!pu_user_id_ok(PU_STR("u_AAAAAAAAAA:AAAAAAAAAAA")));
+    CHECK(pu_user_id_ok(PU_STR("u_azAZ09-_azAZ09-_azAZ09")));
 }
 
 
@@ -473,6 +483,8 @@ handles_that_make_no_sense_are_unreadable(void)
     CHECK(!handle_of(&h, ID, "active", NULL, "-1", NULL, NULL, NULL));
     CHECK(!handle_of(&h, ID, "active", NULL, NULL, "ADMIN", NULL, NULL));
     CHECK(!handle_of(&h, ID, "active", NULL, NULL, "admin@1", NULL, NULL));
+    CHECK(!handle_of(&h, ID, "active", NULL, NULL, NULL, NULL, "::1/129"));
+    CHECK(!handle_of(&h, ID, "active", NULL, NULL, NULL, NULL, "here"));
 }
 
 
@@ -729,6 +741,157 @@ a_token_counts_only_when_issued_after_the_epoch(void)
 }
 
 
+/* "a a a ..." */
+static const char *
+letters(char *text, size_t n)
+{
+    memset(text, ' ', 2 * n);
+
+    for (text[2 * n - 1] = '\0'; n-- > 0; /* void */ ) {
+        text[2 * n] = 'a';
+    }
+
+    return text;
+}
+
+
+static void
+more_roles_than_256_are_unreadable(void)
+{
+    char         text[1024];
+    pu_handle_t  h;
+
+    letters(text, PU_ROLES_MAX);
+    CHECK(changed(5, text));
+    CHECK(handle_of(&h, ID, "active", NULL, NULL, text, NULL, NULL));
+
+    letters(text, PU_ROLES_MAX + 1);
+    CHECK(!changed(5, text));
+    CHECK(!handle_of(&h, ID, "active", NULL, NULL, text, NULL, NULL));
+}
+
+
+/* Whoever did not read it from Redis has no more room for it either. */
+static void
+the_first_256_words_count_and_no_more(void)
+{
+    char  text[1024];
+
+    letters(text, PU_ROLES_MAX);
+    text[2 * PU_ROLES_MAX - 2] = 'z';
+    CHECK_STR(narrowed(text, NULL, 0), "a z");
+    CHECK_STR(narrowed("a z", text, 0), "a z");
+    CHECK_STR(narrowed(NULL, text, 1), "a z");
+
+    letters(text, PU_ROLES_MAX + 1);
+    text[2 * PU_ROLES_MAX] = 'z';
+    CHECK_STR(narrowed(text, NULL, 0), "a");
+    CHECK_STR(narrowed("a z", text, 0), "a");
+    CHECK_STR(narrowed(NULL, text, 1), "a");
+}
+
+
+static void
+an_id_is_of_a_user(void)
+{
+    pu_str_t   f[PU_USER_NFIELDS];
+    pu_user_t  user;
+
+    memset(f, 0, sizeof(f));
+    f[2] = PU_STR("active");
+
+    CHECK(pu_user_read(&user, PU_STR(ID), f));
+    CHECK(!pu_user_read(&user, PU_STR("alice"), f));
+    CHECK(!pu_user_read(&user, PU_STR(""), f));
+}
+
+
+static void
+what_is_too_long_is_not_packed(void)
+{
+    char         text[PU_USER_PACKED_MAX];
+    size_t       n;
+    uint8_t      bytes[PU_USER_PACKED_MAX + 64];
+    pu_user_t    user;
+    pu_handle_t  handle;
+
+    memset(text, 'x', sizeof(text));
+    CHECK(user_of(&user, &seeded));
+    n = pu_user_pack(&user, bytes, sizeof(bytes));
+    CHECK(n > 0);
+    CHECK_INT(pu_user_pack(&user, bytes, n), n);
+    CHECK_INT(pu_user_pack(&user, bytes, n - 1), 0);
+
+    user.name = (pu_str_t) { PU_USER_PACKED_MAX - n, (uint8_t *) text };
+    CHECK_INT(pu_user_pack(&user, bytes, sizeof(bytes)), PU_USER_PACKED_MAX);
+    user.name.len++;
+    CHECK_INT(pu_user_pack(&user, bytes, sizeof(bytes)), 0);
+
+    user.name.len = 0;
+    user.id.len--;
+    CHECK_INT(pu_user_pack(&user, bytes, sizeof(bytes)), 0);
+
+    CHECK(handle_of(&handle, ID, "active", NULL, NULL, NULL, NULL, NULL));
+    n = pu_handle_pack(&handle, bytes, sizeof(bytes));
+    handle.scopes = (pu_str_t) { PU_HANDLE_PACKED_MAX - n, (uint8_t *) text };
+    CHECK_INT(pu_handle_pack(&handle, bytes, sizeof(bytes)),
+              PU_HANDLE_PACKED_MAX);
+    handle.scopes.len++;
+    CHECK_INT(pu_handle_pack(&handle, bytes, sizeof(bytes)), 0);
+
+    handle.scopes.len = 0;
+    handle.user.len--;
+    CHECK_INT(pu_handle_pack(&handle, bytes, sizeof(bytes)), 0);
+}
+
+
+/* A byte too many, or the length of a part that is not there. */
+static void
+packed_bytes_are_all_of_the_record(void)
+{
+    size_t       n;
+    uint8_t      bytes[256];
+    pu_user_t    user;
+    pu_handle_t  handle;
+
+    memset(bytes, 0, sizeof(bytes));
+    CHECK(user_of(&user, &seeded));
+    n = pu_user_pack(&user, bytes, sizeof(bytes));
+    CHECK(pu_user_unpack(&user, bytes, n));
+    CHECK(!pu_user_unpack(&user, bytes, n + 1));
+    bytes[10] = 1;                      /* of the scopes */
+    CHECK(!pu_user_unpack(&user, bytes, n));
+
+    memset(bytes, 0, sizeof(bytes));
+    CHECK(handle_of(&handle, ID, "active", NULL, NULL, NULL, NULL, NULL));
+    n = pu_handle_pack(&handle, bytes, sizeof(bytes));
+    CHECK(pu_handle_unpack(&handle, bytes, n));
+    CHECK(!pu_handle_unpack(&handle, bytes, n + 1));
+    bytes[7] = 1;                       /* of the networks */
+    CHECK(!pu_handle_unpack(&handle, bytes, n));
+
+    /* the bytes are there, but they are another part's */
+
+    CHECK(handle_of(&handle, ID, "active", NULL, NULL, NULL, NULL, "::1"));
+    n = pu_handle_pack(&handle, bytes, sizeof(bytes));
+    CHECK(pu_handle_unpack(&handle, bytes, n));
+    bytes[3] = 1;                       /* of the roles */
+    CHECK(!pu_handle_unpack(&handle, bytes, n));
+}
+
+
+static void
+states_and_types_have_their_words(void)
+{
+    CHECK_STR(pu_user_state_word(PU_STATE_ACTIVE), "active");
+    CHECK_STR(pu_user_state_word(PU_STATE_SUSPENDED), "suspended");
+    CHECK_STR(pu_user_state_word(PU_STATE_DELETED), "deleted");
+    CHECK_STR(pu_user_type_word(PU_HUMAN), "human");
+    CHECK_STR(pu_user_type_word(PU_SERVICE), "service");
+    CHECK_STR(pu_user_type_word(PU_APPLICATION), "application");
+}
+
+
 static const unit_test_t  tests[] = {
     UNIT(ids_have_one_form),
     UNIT(the_handle_digest_separates_issuer_and_subject),
@@ -753,7 +916,13 @@ static const unit_test_t  tests[] = {
     UNIT(a_handle_is_judged),
     UNIT(a_key_narrows_roles_and_never_adds),
     UNIT(a_key_narrows_scopes_and_never_adds),
-    UNIT(a_token_counts_only_when_issued_after_the_epoch)
+    UNIT(a_token_counts_only_when_issued_after_the_epoch),
+    UNIT(more_roles_than_256_are_unreadable),
+    UNIT(the_first_256_words_count_and_no_more),
+    UNIT(an_id_is_of_a_user),
+    UNIT(what_is_too_long_is_not_packed),
+    UNIT(packed_bytes_are_all_of_the_record),
+    UNIT(states_and_types_have_their_words)
 };
 
 UNIT_MAIN(tests)
