@@ -26,7 +26,7 @@ NGINX_WARNINGS := $(filter-out -Wcast-qual,$(WARNINGS)) -Wno-unused-parameter
 
 # make sanitize runs this file again with SANITIZE=1: the same rules, a tree
 # of its own, so that neither build ever links the other's objects.
-# make coverage does so with COVERAGE=1,
+# make valgrind does so with VALGRIND=1, make coverage with COVERAGE=1,
 # make fuzz with FUZZ=1 and, where it has one, clang's libFuzzer,
 # make mutants with MUTANTS=1: a library that others can stand in front of.
 ifdef FUZZ
@@ -52,6 +52,12 @@ OPT := -O1 -g $(ASAN) $(UBSAN)
 STATIC_CC_OPT := -O1 -g $(ASAN) -DNGX_DEBUG_PALLOC=1
 STATIC_LD_OPT := $(ASAN) $(UBSAN)
 STATIC_ADDON := $(UBSAN) $(NGINX_WARNINGS)
+else ifdef VALGRIND
+B := build/valgrind
+OPT := -O1 -g
+STATIC_CC_OPT := $(OPT) -DNGX_DEBUG_PALLOC=1
+STATIC_LD_OPT := -g
+STATIC_ADDON := $(NGINX_WARNINGS)
 else ifdef COVERAGE
 B := build/coverage
 OPT := -O0 -g --coverage
@@ -247,6 +253,13 @@ sanitize:  ## the same tests in a static nginx under ASan and UBSan
 	@tools/sanitized $(MAKE) --no-print-directory SANITIZE=1 fuzz-replay
 	@SANITIZE=1 tools/run-tests $(TESTS)
 
+.PHONY: valgrind
+valgrind:  ## the same tests in valgrind's memcheck: two hours or more
+	@tools/install-deps build test sanitize
+	@$(MAKE) --no-print-directory VALGRIND=1 static-nginx
+	@$(MAKE) --no-print-directory VALGRIND=1 build/valgrind/proxy-user
+	@tools/valgrind $(TESTS)
+
 .PHONY: coverage
 coverage:  ## the same tests, and which lines and branches they reached
 	@tools/install-deps build test sanitize
@@ -313,6 +326,12 @@ faults:  ## break Redis, provider and machine under load; docs/reliability.md
 	@tools/install-deps build test
 	@$(MAKE) --no-print-directory all
 	@tools/faults --write
+
+.PHONY: endure
+endure:  ## 200 reloads, a million requests of every kind: nothing grows
+	@tools/install-deps build test
+	@$(MAKE) --no-print-directory all
+	@tools/endure
 
 .PHONY: package
 package:  ## the Debian package, tried in a fresh root of the same Debian

@@ -347,6 +347,13 @@ ngx_proxy_user_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    /*
+     * A new worker has the master's time, from before the configuration was
+     * read: a deadline set now would be over at once.
+     */
+
+    ngx_time_update();
+
     cln = ngx_pool_cleanup_add(cycle->pool, 0);
     if (cln == NULL) {
         return NGX_ERROR;

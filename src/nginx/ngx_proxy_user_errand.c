@@ -4,6 +4,7 @@
  */
 
 #include "ngx_proxy_user_errand.h"
+#include "ngx_proxy_user_hold.h"
 
 
 #define NGX_PROXY_USER_ERRAND_TIMEOUT  1000     /* ms, at least */
@@ -24,6 +25,7 @@ typedef struct {
     ngx_http_request_t                 *r;          /* NULL: it is gone */
     ngx_http_cleanup_t                 *cln;        /* the request's */
     void                               *data;       /* the request's */
+    ngx_event_t                         hold;       /* while there is "r" */
     ngx_event_t                         done;
     unsigned                            asked:1;    /* Redis calls back */
     unsigned                            lost:1;     /* asked again for it */
@@ -129,6 +131,7 @@ ngx_proxy_user_errand_start(ngx_http_request_t *r,
 
     ngx_queue_insert_tail(&errands->queue, &errand->queue);
 
+    ngx_proxy_user_hold(&errand->hold);
     ngx_proxy_user_errand_next(errand, next);
 
     return NGX_AGAIN;
@@ -267,6 +270,7 @@ ngx_proxy_user_errand_gone(void *data)
     ngx_proxy_user_errand_t *errand = data;
 
     errand->r = NULL;
+    ngx_proxy_user_release(&errand->hold);
 
     if (!errand->asked) {
         ngx_proxy_user_errand_free(errand);
@@ -284,6 +288,8 @@ ngx_proxy_user_errand_free(ngx_proxy_user_errand_t *errand)
     if (errand->r) {
         errand->cln->handler = NULL;
     }
+
+    ngx_proxy_user_release(&errand->hold);
 
     ngx_queue_remove(&errand->queue);
     ngx_free(errand);

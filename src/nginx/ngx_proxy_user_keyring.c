@@ -337,8 +337,10 @@ ngx_proxy_user_ring_put(ngx_proxy_user_ring_t *ring, pu_keys_t *keys,
 static void
 ngx_proxy_user_ring_expire(ngx_proxy_user_ring_t *ring)
 {
+    /* "good" may be another worker's time, and that ahead of ours */
+
     if (ring->keys == NULL
-        || ngx_current_msec - ring->good < PU_REFRESH_KEEP)
+        || (ngx_msec_int_t) (ngx_current_msec - ring->good) < PU_REFRESH_KEEP)
     {
         return;
     }

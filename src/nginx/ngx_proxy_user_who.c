@@ -6,12 +6,14 @@
 
 #include "ngx_proxy_user_who.h"
 #include "ngx_proxy_user_redis.h"
+#include "ngx_proxy_user_hold.h"
 
 
 struct ngx_proxy_user_who_s {
     const ngx_proxy_user_main_conf_t  *mcf;
     ngx_proxy_user_store_pt            handler; /* NULL: detached */
     void                              *data;
+    ngx_event_t                        hold;
     ngx_event_t                        done;
     ngx_proxy_user_answer_t            answer;
     ngx_proxy_user_record_t            record;
@@ -69,6 +71,7 @@ ngx_proxy_user_who_ask(ngx_http_request_t *r, pu_str_t text, ngx_uint_t name,
     }
 
     if (rc == NGX_OK) {
+        ngx_proxy_user_hold(&who->hold);
         return who;
     }
 
@@ -188,6 +191,7 @@ ngx_proxy_user_who_done(ngx_event_t *ev)
         who->handler(who->data, &who->answer);
     }
 
+    ngx_proxy_user_release(&who->hold);
     ngx_free(who);
 }
 
@@ -197,5 +201,6 @@ ngx_proxy_user_who_detach(ngx_proxy_user_who_t *who)
 {
     if (who) {
         who->handler = NULL;
+        ngx_proxy_user_release(&who->hold);
     }
 }

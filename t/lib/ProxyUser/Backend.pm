@@ -23,7 +23,7 @@ use JSON::PP ();
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-use ProxyUser::Redis qw(free_port);
+use ProxyUser::Redis qw(free_port patience);
 
 our @EXPORT = qw(start_backend headers_of);
 
@@ -77,7 +77,7 @@ sub count { scalar grep { $_ =~ $_[1] } $_[0]->heads }
 sub wait_for {
     my ($self, $pattern, $seconds) = @_;
 
-    my $end = time + ($seconds // 3);
+    my $end = time + patience($seconds // 3);
     until ($self->count($pattern)) {
         return 0 if time > $end;
         sleep 0.02;

@@ -31,7 +31,7 @@ our @EXPORT = qw(
 );
 
 # No run of the command may take longer than this many seconds.
-my $LIMIT = 30;
+my $LIMIT = ProxyUser::Redis::patience(30);
 
 my $json = JSON::PP->new->utf8;
 my $tmp = File::Temp->newdir('proxy-user-command-XXXXXX', TMPDIR => 1);

@@ -27,7 +27,7 @@ use JSON::PP ();
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-use ProxyUser::Redis qw(free_port);
+use ProxyUser::Redis qw(free_port patience);
 
 our @EXPORT = qw(fake_issuer);
 
@@ -118,7 +118,7 @@ sub count {
 sub wait_count {
     my ($self, $path, $n, $seconds) = @_;
 
-    my $end = time + ($seconds // 10);
+    my $end = time + patience($seconds // 10);
     while (time < $end) {
         return 1 if $self->count($path) >= $n;
         sleep 0.02;

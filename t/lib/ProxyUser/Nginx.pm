@@ -34,7 +34,7 @@ use POSIX ();
 use Socket qw(SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(sleep time);
 
-use ProxyUser::Redis qw(free_port mortal);
+use ProxyUser::Redis qw(free_port mortal patience);
 
 our @EXPORT = qw(
     start_nginx nginx_t block_nginx parallel audit_lines wait_audit
@@ -133,6 +133,17 @@ sub expand {
 }
 
 
+# Where all is slow, an answer of Redis is as well.
+sub patient {
+    my ($text) = @_;
+
+    my $time = int patience(100);
+    return $text unless $time > 100;
+    return $text =~ s/(\bproxy_user_redis \s (?![^;]*\btimeout=)[^;]*);
+                     /$1 timeout=${time}ms;/xgr;
+}
+
+
 # main, events, http, server and location are inserted where they belong; a
 # location given so is "/"; bare leaves out what standard_http adds.
 sub conf {
@@ -147,7 +158,8 @@ sub conf {
 
     my $level = $opt{log_level} // $ENV{TEST_NGINX_LOG_LEVEL} || 'info';
 
-    return expand(load_module() . ($opt{main} // '') . $user . <<"END");
+    return patient(expand(load_module() . ($opt{main} // '') . $user
+        . <<"END"));
 worker_processes @{[ $opt{workers} // 1 ]};
 daemon off;
 error_log logs/error.log $level;
@@ -237,7 +249,7 @@ sub start_nginx {
 
     push @started, $self;
 
-    my $end = time + 10;
+    my $end = time + patience(10);
     while (time < $end) {
         my $socket = IO::Socket::INET->new("127.0.0.1:$port");
         return $self if $socket && -s "$root/logs/nginx.pid";
@@ -291,12 +303,27 @@ sub workers {
         my ($pid, $parent) = read_file($file)
             =~ /^(\d+) \(.*\) \S (\d+)/s or next;
         next unless $parent == $master;
-        push @pid, $pid
-            if read_file("/proc/$pid/cmdline") =~ ($title
-                                        // qr/^nginx: worker process\b(?! is)/);
+        push @pid, $pid if $self->title($pid)
+            =~ ($title // qr/^nginx: worker process\b(?! is)/);
     }
 
     return @pid;
+}
+
+
+# What a process of nginx calls itself. Valgrind shows its own command line
+# instead: then it is what the log says of it.
+sub title {
+    my ($self, $pid) = @_;
+
+    my $title = read_file("/proc/$pid/cmdline");
+    return $title unless $title =~ m{^\S*valgrind[^/\0]*\0};
+
+    my $log = read_file("$self->{root}/logs/error.log");
+    return '' unless $log =~ /: start (.+) $pid$/m;
+    return "nginx: $1"
+        . ($log =~ / $pid#\d+: gracefully shutting down$/m
+           ? ' is shutting down' : '');
 }
 
 
@@ -306,7 +333,7 @@ sub all_workers {
     my ($self, $n) = @_;
 
     my @pid;
-    my $end = time + 5;
+    my $end = time + patience(5);
     while ((@pid = sort $self->workers) < $n && time < $end) {
         sleep 0.02;
     }
@@ -323,7 +350,7 @@ sub reload {
     my %old = map { $_ => 1 } $self->workers;
     $self->signal('HUP');
 
-    my $end = time + ($seconds // 5);
+    my $end = time + patience($seconds // 5);
     while (time < $end) {
         my @now = $self->workers;
         return 1 if @now && !grep { $old{$_} } @now;
@@ -351,7 +378,7 @@ sub stop {
 
     kill $name // 'QUIT' => $pid;
 
-    my $end = time + 5;
+    my $end = time + patience(5);
     while (time < $end) {
         return 1 if waitpid($pid, 1) == $pid;
         sleep 0.02;
@@ -410,7 +437,7 @@ sub mark {
 sub wait_log {
     my ($self, $pattern, $seconds) = @_;
 
-    my $end = time + ($seconds // 3);
+    my $end = time + patience($seconds // 3);
     do {
         return 1 if $self->log =~ $pattern;
         sleep 0.02;
@@ -516,7 +543,7 @@ sub audit_lines {
 sub wait_audit {
     my ($file, $n, $seconds) = @_;
 
-    my $end = time + ($seconds // 3);
+    my $end = time + patience($seconds // 3);
     while (time < $end) {
         last if ($n <= (() = read_file($file) =~ /\n/g));
         sleep 0.02;
@@ -575,7 +602,8 @@ sub fill {
 sub answer {
     my ($self, %opt) = @_;
 
-    my $end = Time::HiRes::time() + ($opt{timeout} // 10);
+    my $end = Time::HiRes::time()
+        + ProxyUser::Redis::patience($opt{timeout} // 10);
 
     until ($self->{buffer} =~ /\r\n\r\n/) {
         $self->fill($end) or return;

@@ -32,7 +32,7 @@ use ProxyUser::Token qw(handle_digest issuer_url);
 
 our @EXPORT = qw(
     redis_start redis user_id seed_user change_user free_port
-    encode_command read_reply mortal
+    encode_command read_reply mortal patience
 );
 
 my (@started, $last, %given);
@@ -46,6 +46,11 @@ sub mortal {
     my ($setpriv) = grep { -x } map { "$_/setpriv" } split /:/, $ENV{PATH};
     return $setpriv ? ($setpriv, '--pdeathsig', $signal) : ();
 }
+
+
+# How long to wait for what takes so many seconds on a machine at rest: where
+# everything runs in valgrind, TEST_PATIENCE times as long.
+sub patience { $_[0] * ($ENV{TEST_PATIENCE} || 1) }
 
 
 # Below the range that the system takes the ports of clients from.
@@ -143,7 +148,7 @@ sub run {
     }
 
     $self->{pid} = $pid;
-    my $end = time + 5;
+    my $end = time + patience(5);
 
     while (time < $end) {
         my $up = eval { $self->command('PING'); 1 } || $@ =~ /^redis: -/;

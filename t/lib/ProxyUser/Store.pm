@@ -40,7 +40,7 @@ use Test::More ();
 use Time::HiRes qw(sleep time);
 
 use ProxyUser::Nginx qw(start_nginx read_file);
-use ProxyUser::Redis qw(redis seed_user user_id);
+use ProxyUser::Redis qw(patience redis seed_user user_id);
 use ProxyUser::Token qw(token);
 
 our @EXPORT = qw(
@@ -50,7 +50,7 @@ our @EXPORT = qw(
 );
 
 # A Redis that does not answer must not make a test wait for ever.
-my $LONGEST = 200;
+my $LONGEST = patience(200);
 
 my $warm = 90000;
 my $number = 0;
@@ -298,6 +298,7 @@ sub within {
     my ($seconds, $code) = @_;
 
     my $start = time;
+    $seconds = patience($seconds);
 
     do {
         return time - $start if $code->();

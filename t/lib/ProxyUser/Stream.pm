@@ -8,6 +8,8 @@ use warnings;
 use Exporter qw(import);
 use Time::HiRes qw(time);
 
+use ProxyUser::Redis qw(patience);
+
 our @EXPORT = qw(stream_on ended goes_on);
 
 
@@ -19,7 +21,7 @@ sub stream_on {
     $c->ask('GET', $uri, %opt);
     return $c if $uri =~ /silent/;
 
-    my $end = time + 10;
+    my $end = time + patience(10);
     until ($c->{buffer} =~ m{\AHTTP/1.1 200 .*\r\n\r\n.}s) {
         $c->fill($end) or die "$uri has not begun: $c->{buffer}\n";
     }
@@ -48,7 +50,7 @@ sub goes_on {
     my ($c) = @_;
 
     $c->{buffer} = '';
-    return $c->fill(time + 5) && length $c->{buffer};
+    return $c->fill(time + patience(5)) && length $c->{buffer};
 }
 
 1;
