@@ -376,7 +376,27 @@ for my $file (sort glob 'docs/*.md') {
     }
 }
 
+# Who builds by hand needs what make would have installed.
+{
+    my ($build) = content('tools/install-deps') =~ /^ +build\)\n(.*?);;/ms;
+    my ($said) = content('README.md')
+        =~ /^ +apt-get install (build-essential (?:.*\\\n)*.*)/m;
+
+    is_deeply [sort grep { $_ ne '\\' } split ' ', $said],
+        [sort map { split } $build =~ /packages\+=\(([^)]*)\)/g],
+        'README: the packages that building needs';
+}
+
 done_testing;
+
+
+sub content {
+    my ($file) = @_;
+
+    open my $in, '<', $file or die "$file: $!\n";
+    local $/;
+    return scalar <$in>;
+}
 
 
 sub datagrams {
