@@ -818,6 +818,14 @@ is $known_erna->{name}, 'Erna E', 'made by what was kept of the token';
 is $known_erna->{type}, 'service', 'all of it';
 is asked() - $before, 1, 'without another question';
 
+# The other worker may still be waiting before it tries Redis again.
+ok defined within(15, sub {
+    my $log = $nginx->log;
+    my ($lost, $back) = map { scalar(() = $log =~ /is $_ for/g) }
+        'not available', 'available again';
+    return $lost == $back;
+}), 'Redis is back for every worker';
+
 
 # Bound tokens need what they are bound to, at every use.
 
