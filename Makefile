@@ -254,7 +254,7 @@ sanitize:  ## the same tests in a static nginx under ASan and UBSan
 	@SANITIZE=1 tools/run-tests $(TESTS)
 
 .PHONY: valgrind
-valgrind:  ## the same tests in valgrind's memcheck: two hours or more
+valgrind:  ## the same tests in valgrind's memcheck, which takes long
 	@tools/install-deps build test sanitize
 	@$(MAKE) --no-print-directory VALGRIND=1 static-nginx
 	@$(MAKE) --no-print-directory VALGRIND=1 build/valgrind/proxy-user
