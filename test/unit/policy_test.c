@@ -22,7 +22,7 @@ typedef struct {
 
 
 static char                 err[PU_ERROR_SIZE];
-static const pu_profiles_t  none;       /* see profile_test */
+static const pu_profiles_t  none;       /* see permit_test */
 
 
 static int
