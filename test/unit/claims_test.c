@@ -172,6 +172,8 @@ the_audience_may_be_elsewhere(void)
           "\"api\"}", PU_OK);
     GIVES("audience_claim aud azp", START EXP ",\"aud\":1,\"azp\":\"api\"}",
           PU_TOKEN_AUDIENCE);
+    GIVES("audience_claim aud azp", START EXP ",\"aud\":[\"x\",1],\"azp\":"
+          "\"api\"}", PU_TOKEN_AUDIENCE);
     GIVES("audience_claim aud azp", START EXP "}", PU_TOKEN_AUDIENCE);
 }
 

@@ -187,6 +187,10 @@ two_signing_keys_of_a_type_under_one_kid_are_refused(void)
                      mint_jwk(rsa, "{\"kid\":\"b\"}"),
                      mint_jwk(other, "{\"kid\":\"a\",\"use\":\"sig\"}"),
                      NULL), "two signing keys");
+    REFUSED(mint_set(mint_jwk(rsa, "{\"kid\":\"b\"}"),
+                     mint_jwk(ec, "{\"kid\":\"a\"}"),
+                     mint_jwk(other, "{\"kid\":\"a\"}"), NULL),
+            "two signing keys");
     REFUSED(mint_set(mint_jwk(ec, "{\"kid\":\"\"}"),
                      mint_jwk(other, "{\"kid\":\"\"}"), NULL),
             "two signing keys");
@@ -487,6 +491,12 @@ for_no_algorithm_there_is_no_key(void)
     CHECK(pu_keys_next(keys, PU_ALG_COUNT, none, NULL) == NULL);
     CHECK(pu_keys_next(NULL, PU_RS256, none, NULL) == NULL);
 
+    /* whatever a key may verify */
+
+    keys->keys[0].algs = ~0u;
+    CHECK(pu_keys_next(keys, PU_ALG_NONE, none, NULL) == NULL);
+    CHECK(pu_keys_next(keys, PU_ALG_COUNT, none, NULL) == NULL);
+
     CHECK(strcmp(pu_alg_name(PU_RS256), "RS256") == 0);
     CHECK(strcmp(pu_alg_name(PU_HS512), "HS512") == 0);
     CHECK(strcmp(pu_alg_name(PU_ALG_NONE), "none") == 0);
@@ -553,6 +563,66 @@ an_rsa_key_in_pem_has_its_bound(void)
 }
 
 
+static void
+a_name_is_known_with_its_key_alone(void)
+{
+    EVP_PKEY   *pkey;
+    pu_keys_t  *keys;
+
+    const pu_str_t  none = { 0, NULL };
+
+    pkey = mint_key(PU_ES256);
+    keys = mint_keys(mint_jwk(pkey, NULL), mint_jwk(pkey, "{\"kid\":\"a\"}"),
+                     mint_jwk(pkey, "{\"kid\":\"b\"}"), NULL);
+
+    CHECK(pu_keys_named(keys, PU_STR("a")));
+    CHECK(pu_keys_named(keys, PU_STR("b")));
+    CHECK(!pu_keys_named(keys, PU_STR("c")));
+    CHECK(!pu_keys_named(keys, PU_STR("")));
+    CHECK(!pu_keys_named(NULL, PU_STR("a")));
+
+    /* what stands behind the last key is none */
+
+    keys->n = 2;
+    CHECK(!pu_keys_named(keys, PU_STR("b")));
+    CHECK(pu_keys_next(keys, PU_ES256, PU_STR("b"), NULL) == NULL);
+    CHECK(pu_keys_next(keys, PU_ES256, none, &keys->keys[1]) == NULL);
+    CHECK(pu_keys_marked(keys, keys->keys[2].mark) == NULL);
+    keys->n = 3;
+    CHECK(pu_keys_marked(keys, keys->keys[2].mark) == &keys->keys[2]);
+
+    pu_keys_free(keys);
+    EVP_PKEY_free(pkey);
+}
+
+
+static void
+a_set_nests_8_deep_and_a_key_has_64_members(void)
+{
+    int         i, n;
+    char        text[2048], err[PU_ERROR_SIZE], *p;
+    pu_keys_t  *keys;
+
+    keys = pu_keys_jwks(PU_STR("{\"keys\":[{\"kty\":\"x\",\"a\":[[[[[]]]]]}]}"),
+                        NULL, NULL, err);
+    CHECK(keys != NULL);
+    pu_keys_free(keys);
+
+    for (n = 64; n <= 65; n++) {
+        p = text + sprintf(text, "{\"keys\":[{\"kty\":\"x\"");
+
+        for (i = 1; i < n; i++) {
+            p += sprintf(p, ",\"m%d\":1", i);
+        }
+
+        sprintf(p, "}]}");
+        keys = pu_keys_jwks(pu_str(text), NULL, NULL, err);
+        CHECK_INT(keys != NULL, n == 64);
+        pu_keys_free(keys);
+    }
+}
+
+
 static const unit_test_t  tests[] = {
     UNIT(thumbprint_is_that_of_rfc_7638_section_3_1),
     UNIT_FOR("K1", a_set_is_an_object_with_an_array_of_keys),
@@ -561,6 +631,8 @@ static const unit_test_t  tests[] = {
     UNIT_FOR("K3", a_symmetric_key_never_comes_from_a_set),
     UNIT_FOR("K2", two_signing_keys_of_a_type_under_one_kid_are_refused),
     UNIT(a_kid_finds_its_key_and_only_that),
+    UNIT(a_name_is_known_with_its_key_alone),
+    UNIT_FOR("K1", a_set_nests_8_deep_and_a_key_has_64_members),
     UNIT(a_mark_finds_its_key),
     UNIT(a_mark_is_of_kid_and_algorithms_too),
     UNIT(a_pem_key_is_the_same_key),

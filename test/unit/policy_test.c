@@ -172,6 +172,7 @@ capitals_are_a_to_z_only(void)
 {
     CHECK(pu_word_is_capitals(PU_STR("ADMIN")));
     CHECK(pu_word_is_capitals(PU_STR("A")));
+    CHECK(pu_word_is_capitals(PU_STR("AZ")));
     CHECK(!pu_word_is_capitals(PU_STR("")));
     CHECK(!pu_word_is_capitals(PU_STR("Admin")));
     CHECK(!pu_word_is_capitals(PU_STR("ADMIN1")));
@@ -260,6 +261,11 @@ a_very_long_word_still_makes_a_sentence(void)
     CHECK_INT(strspn(err + 1, "x"), 128);
     CHECK_INT(err[129], '"');
     CHECK_SAYS(err, "lower-case letter or digit");
+
+    word.len = 129;
+    CHECK(!pu_rule_read(&rule, &word, 1, 1, "proxy_user_role", err));
+    CHECK_INT(strspn(err + 1, "x"), 128);
+    word.len = sizeof(text);
 
     memset(text, 'X', sizeof(text));
     CHECK(!pu_rule_read(&rule, &word, 1, 0, "proxy_user_scope", err));
@@ -374,6 +380,9 @@ scopes_are_looked_at_before_roles(void)
 }
 
 
+static int  cut;                        /* of the scopes needed, some */
+
+
 static pu_str_t
 needed(const char *lines_scopes, const char *method, size_t size)
 {
@@ -385,6 +394,7 @@ needed(const char *lines_scopes, const char *method, size_t size)
     lines_of(&lines, NULL, lines_scopes);
     pu_buf_init(&b, out, size);
     pu_policy_scopes_needed(&b, &lines.policy, pu_method(pu_str(method)));
+    cut = b.full;
 
     return pu_buf_written(&b);
 }
@@ -399,8 +409,11 @@ the_challenge_names_what_the_method_needs(void)
     CHECK_STR(needed(lines, "POST", 128), "write");
     CHECK_STR(needed(lines, "DELETE", 128), "");
     CHECK_STR(needed("a a b", "GET", 128), "a b");
+    CHECK_STR(needed("a;b;b c", "GET", 128), "a b c");
     CHECK_STR(needed(NULL, "GET", 128), "");
+    CHECK(!cut);
     CHECK_STR(needed("long short GET", "GET", 7), "long");
+    CHECK(cut);
     CHECK_STR(needed("long short GET", "GET", 9), "long");
     CHECK_STR(needed("long short GET", "GET", 10), "long short");
     CHECK_STR(needed("long GET", "GET", 4), "long");
@@ -408,6 +421,38 @@ the_challenge_names_what_the_method_needs(void)
     CHECK_STR(needed("long a GET", "GET", 5), "long");
     CHECK_STR(needed("long short b GET", "GET", 7), "long");
     CHECK_STR(needed("a GET;b POST;a b DELETE", "DELETE", 128), "a b");
+}
+
+
+/* What stands in memory behind the lines is none of them. */
+static void
+only_the_lines_that_are_there_count(void)
+{
+    char              out[16];
+    lines_t           lines;
+    pu_buf_t          b;
+    const pu_rule_t  *rule;
+
+    lines_of(&lines, "reader;admin", "read;write");
+    lines.policy.nroles--;
+    lines.policy.nscopes--;
+
+    CHECK_INT(pu_policy_decide(&lines.policy, PU_STR("admin"),
+                               PU_STR("read"), pu_method(PU_STR("GET")),
+                               &rule), PU_ROLE_MISSING);
+    CHECK_INT(pu_policy_decide(&lines.policy, PU_STR("reader"),
+                               PU_STR("read"), pu_method(PU_STR("GET")),
+                               &rule), PU_OK);
+
+    pu_buf_init(&b, out, sizeof(out));
+    pu_policy_scopes_needed(&b, &lines.policy, pu_method(PU_STR("GET")));
+    CHECK_STR(pu_buf_written(&b), "read");
+
+    lines_of(&lines, "reader admin", NULL);
+    lines.roles[0].npermits--;
+    CHECK_INT(pu_policy_decide(&lines.policy, PU_STR("admin"), PU_STR(""),
+                               pu_method(PU_STR("GET")), &rule),
+              PU_ROLE_MISSING);
 }
 
 
@@ -424,7 +469,8 @@ static const unit_test_t  tests[] = {
     UNIT(an_unknown_method_passes_only_lines_that_name_none),
     UNIT(every_scope_of_every_line_for_the_method_is_needed),
     UNIT(scopes_are_looked_at_before_roles),
-    UNIT(the_challenge_names_what_the_method_needs)
+    UNIT(the_challenge_names_what_the_method_needs),
+    UNIT(only_the_lines_that_are_there_count)
 };
 
 UNIT_MAIN(tests)

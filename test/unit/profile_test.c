@@ -78,6 +78,7 @@ numbers_have_bounds(void)
     CHECK(one(&p, "concurrency 1000000"));
     CHECK(one(&p, "max_grant 1"));
     CHECK(one(&p, "max_grant 100d"));
+    CHECK(one(&p, "max_grant 36500d"));
 }
 
 
@@ -93,6 +94,8 @@ a_wrong_line_names_directive_value_and_what_is_allowed(void)
         { "methods", "0 values", "needed are at least 1" },
         { "inherit A", "\"A\"", "role names" },
         { "inherit a,b", "\"a,b\"", "role names" },
+        { "rate", "0 values", "needed are at least 1" },
+        { "inherit a b b", "\"b\"", "each role once" },
         { "inherit a a", "\"a\"", "each role once" },
         { "inherit a b c d e f g h i j k l m n o p q", "17 values",
           "at most 16" },
@@ -109,6 +112,7 @@ a_wrong_line_names_directive_value_and_what_is_allowed(void)
         { "rate 1r/s burst=", "\"burst=\"", "a number" },
         { "rate 1r/s burst=-1", "\"burst=-1\"", "from 0" },
         { "rate 1r/s burst=1000001", "burst", "to 1000000" },
+        { "rate 1r/s burst:5", "\"burst:5\"", "burst=" },
         { "rate 1r/s nodelay", "\"nodelay\"", "burst=" },
         { "rate 1r/s burst=1 x", "3 values", "at most 2" },
         { "quota 10", "1 values", "needed are at least 3" },
@@ -126,6 +130,7 @@ a_wrong_line_names_directive_value_and_what_is_allowed(void)
         { "max_grant 5", "", "" },
         { "max_grant 500ms", "\"500ms\"", "whole seconds" },
         { "max_grant soon", "\"soon\"", "whole seconds" },
+        { "max_grant 36501d", "\"36501d\"", "100 years" },
         { "max_grant 200y", "\"200y\"", "100 years" },
         { "burst 5", "\"burst\"", "methods, inherit, rate, quota" }
     };

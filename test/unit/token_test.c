@@ -374,6 +374,7 @@ of_several_issuers_iss_picks_one_and_its_keys_alone_count(void)
     text = mint_token(a.pkey, PU_ES256, NULL, MINT_CLAIMS);
     CHECK_INT(verify_among(items, 2, text, &picked), PU_OK);
     CHECK(picked == a.issuer);
+    CHECK_INT(verify_among(items, 0, text, &picked), PU_TOKEN_ISSUER);
     free(text);
 
     text = mint_token(b.pkey, PU_ES256, NULL, b_claims);
