@@ -233,7 +233,7 @@ for (['K1: status 500', $keys->(status => 500, body => $set),
       $named->($idp->{url}, 'https://keys.example/jwks'),
       'its host is not known, a "resolver"'],
      ['keys where nobody is', $named->($idp->{url}, 'http://127.0.0.1:1/'),
-      "Couldn't connect"]) {
+      'connect to server']) {
     my ($title, $how, $why) = @$_;
 
     $idp->discovers($set);

@@ -134,10 +134,20 @@ sub dump_all {
     my %all;
 
     for my $key (@{ redis('KEYS', '*') }) {
-        $all{$key} = redis('DUMP', $key);
+        $all{$key} = content($key);
     }
 
     return \%all;
+}
+
+# A hash or set that grows is put in another order between two commands.
+sub content {
+    my ($key) = @_;
+
+    my $type = redis('TYPE', $key);
+    return { @{ redis('HGETALL', $key) } } if $type eq 'hash';
+    return [ sort @{ redis('SMEMBERS', $key) } ] if $type eq 'set';
+    return redis('DUMP', $key);
 }
 
 sub leaves_all {

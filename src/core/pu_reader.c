@@ -3,7 +3,8 @@
  * pu_reader: hiredis' reply reader, with bounds.
  *
  * hiredis 1.0 can bound arrays itself.  Before that an array is allocated as
- * announced, so the function that makes it is wrapped.
+ * announced, so the function that makes it is wrapped.  Since then, arrays may
+ * be in arrays without an end, and who frees them is a recursion.
  */
 
 #include <stdlib.h>
@@ -72,11 +73,23 @@ pu_reader_free(pu_reader_t *r)
 static void *
 pu_reader_array(const redisReadTask *task, pu_elements_t n)
 {
-    const pu_reader_t  *r = task->privdata;
+    size_t               depth;
+    const pu_reader_t   *r = task->privdata;
+    const redisReadTask *in;
 
     /* an int below zero becomes more than any bound */
 
     if ((size_t) n > r->max_elements) {
+        return NULL;
+    }
+
+    depth = 1;
+
+    for (in = task->parent; in != NULL; in = in->parent) {
+        depth++;
+    }
+
+    if (depth > PU_READER_DEPTH_MAX) {
         return NULL;
     }
 

@@ -11,11 +11,16 @@
 #include <hiredis/hiredis.h>
 
 
+/* arrays in arrays; a change log that is read has five */
+#define PU_READER_DEPTH_MAX  7
+
+
 typedef struct pu_reader_s  pu_reader_t;
 
 /*
  * "max_bytes" bounds what one reply may have unread at a time, "max_elements"
- * every array in it.  NULL when memory is gone.
+ * every array in it, PU_READER_DEPTH_MAX how deep they are.  NULL when memory
+ * is gone.
  */
 pu_reader_t *pu_reader_new(size_t max_bytes, size_t max_elements);
 

@@ -122,6 +122,14 @@ an_array_has_its_bound_before_it_is_made(void)
 
 
 static void
+arrays_in_arrays_have_their_bound(void)
+{
+    CHECK(read_one("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n"));
+    CHECK(!read_one("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"));
+}
+
+
+static void
 what_is_no_reply_is_refused(void)
 {
     CHECK(!read_one("hello\r\n"));
@@ -182,6 +190,7 @@ without_memory_there_is_no_reader(void)
 static const unit_test_t  tests[] = {
     UNIT(a_reply_comes_whole_or_not_yet),
     UNIT(an_array_has_its_bound_before_it_is_made),
+    UNIT(arrays_in_arrays_have_their_bound),
     UNIT(what_is_no_reply_is_refused),
     UNIT(bytes_have_their_bound),
     UNIT(without_memory_there_is_no_reader)
