@@ -233,7 +233,7 @@ a_proof_is_known_by_key_and_name(void)
 
     /* signed by another than it names, and cut */
 
-    text[strlen(text) - 10] ^= 1;
+    mint_spoil(&text[strlen(text) - 10]);
     CHECK_INT(check(&other, text, NULL), PU_DPOP_INVALID);
     text[strlen(text) - 1] = '\0';
     CHECK_INT(check(&other, text, NULL), PU_DPOP_INVALID);

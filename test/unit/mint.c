@@ -367,6 +367,18 @@ mint_directive_text(pu_issuer_t *issuer, pu_str_t line,
 }
 
 
+char
+mint_spoil(char *letter)
+{
+    char  was;
+
+    was = *letter;
+    *letter = (was == 'A') ? 'B' : 'A';
+
+    return was;
+}
+
+
 int
 mint_directive(pu_issuer_t *issuer, const char *line,
     char err[PU_ERROR_SIZE])

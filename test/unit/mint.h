@@ -64,6 +64,9 @@ char *mint_token_bytes(EVP_PKEY *pkey, pu_alg_t alg, pu_str_t header,
 char *mint_token(EVP_PKEY *pkey, pu_alg_t alg, const char *header,
     const char *payload);
 
+/* Another letter of base64url in its place: what it was. */
+char mint_spoil(char *letter);
+
 /*
  * One directive as words parted by spaces; the result of pu_issuer_set and
  * its sentence.
