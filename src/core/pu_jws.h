@@ -54,6 +54,7 @@ pu_reason_t pu_jws_read(pu_jws_t *jws, pu_str_t text);
 pu_reason_t pu_jws_verify(const pu_jws_t *jws, const pu_keys_t *keys,
     const pu_key_t **key);
 
+/* May be called again. */
 void pu_jws_clear(pu_jws_t *jws);
 
 

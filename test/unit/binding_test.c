@@ -7,6 +7,7 @@
 
 
 #define DIGEST  "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0"   /* of "abc" */
+#define NOTHING  "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"  /* of "" */
 
 
 static pu_reason_t
@@ -63,6 +64,8 @@ any_other_binding_is_refused(void)
         "{\"cnf\":{\"jkt\":1}}", "{\"cnf\":{\"jkt\":[\"" DIGEST "\"]}}",
         "{\"cnf\":{\"jkt\":\"" DIGEST "=\"}}",
         "{\"cnf\":{\"jkt\":\"" DIGEST "A\"}}",
+        "{\"cnf\":{\"jkt\":\"" DIGEST DIGEST DIGEST DIGEST DIGEST DIGEST
+        DIGEST DIGEST DIGEST DIGEST DIGEST DIGEST "\"}}",
 
         /* not canonical: stray bits */
         "{\"cnf\":{\"jkt\":\"ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa1\"}}",
@@ -103,6 +106,12 @@ the_certificate_is_the_one_that_is_named(void)
     CHECK_INT(pu_binding_cert(&verified, PU_STR("abc")), PU_OK);
     CHECK_INT(pu_binding_cert(&verified, PU_STR("abd")), PU_TOKEN_BINDING);
     CHECK_INT(pu_binding_cert(&verified, PU_STR("ab")), PU_TOKEN_BINDING);
+    CHECK_INT(pu_binding_cert(&verified, PU_STR("")), PU_TOKEN_BINDING);
+
+    /* no certificate is none, whatever a token names */
+
+    CHECK_INT(read_cnf(&verified, "{\"cnf\":{\"x5t#S256\":\"" NOTHING "\"}}"),
+              PU_OK);
     CHECK_INT(pu_binding_cert(&verified, PU_STR("")), PU_TOKEN_BINDING);
 }
 

@@ -180,10 +180,6 @@ REFUSABLE(EVP_PKEY_CTX *, EVP_PKEY_CTX_new_from_name,
 
 REFUSABLE(int, EVP_PKEY_fromdata_init, (EVP_PKEY_CTX *ctx), (ctx), -2)
 
-REFUSABLE(int, EVP_PKEY_fromdata,
-          (EVP_PKEY_CTX *ctx, EVP_PKEY **pkey, int what, OSSL_PARAM params[]),
-          (ctx, pkey, what, params), -1)
-
 REFUSABLE(EVP_PKEY *, EVP_PKEY_new_raw_public_key_ex,
           (OSSL_LIB_CTX *lib, const char *type, const char *query,
            const unsigned char *p, size_t n), (lib, type, query, p, n), NULL)
@@ -258,6 +254,28 @@ BN_CTX_get(BN_CTX *ctx)
     memcpy(&real, &symbol, sizeof(symbol));
 
     return gone ? NULL : real(ctx);
+}
+
+
+/* What it has put there before it failed is nothing to use or to free. */
+int
+EVP_PKEY_fromdata(EVP_PKEY_CTX *ctx, EVP_PKEY **pkey, int what,
+    OSSL_PARAM params[])
+{
+    void  *symbol;
+    int  (*real)(EVP_PKEY_CTX *ctx, EVP_PKEY **pkey, int what,
+                 OSSL_PARAM params[]);
+
+    if (REFUSED()) {
+        ERR_raise(ERR_LIB_EVP, ERR_R_INTERNAL_ERROR);
+        *pkey = (EVP_PKEY *) 1;
+        return -1;
+    }
+
+    symbol = dlsym(RTLD_NEXT, "EVP_PKEY_fromdata");
+    memcpy(&real, &symbol, sizeof(symbol));
+
+    return real(ctx, pkey, what, params);
 }
 
 

@@ -150,6 +150,37 @@ a_pem_key_is_read_whole_or_refused(void)
 }
 
 
+static int
+members_are_written(void *data)
+{
+    int      ok, yes;
+    json_t  *jwk;
+
+    jwk = json_object();
+    ok = pu_pkey_jwk(jwk, data);
+    ERR_clear_error();                          /* its callers do */
+    yes = happened();
+    CHECK(ok == !yes);
+    json_decref(jwk);
+
+    return yes;
+}
+
+
+static void
+the_members_of_a_key_are_written_all_or_it_is_said(void)
+{
+    size_t     i;
+    EVP_PKEY  *pkey;
+
+    for (i = 0; i < ALGS; i++) {
+        pkey = mint_key(algs[i]);
+        CHECK(refuse_each(members_are_written, pkey) > 4);
+        EVP_PKEY_free(pkey);
+    }
+}
+
+
 /* A terminal may be there, and nobody at it. */
 static void
 nobody_is_asked_for_a_password(void)
@@ -231,6 +262,42 @@ a_signature_is_verified_whole_or_wrong(void)
 }
 
 
+/* CVE-2022-21449: zero is nothing that OpenSSL should have to refuse. */
+static void
+r_and_s_are_in_range_whatever_openssl_says(void)
+{
+    uint8_t    bytes[64];
+    EVP_PKEY  *pkey;
+    signed_t   it;
+
+    pkey = mint_key(PU_ES256);
+    it.alg = PU_ES256;
+    it.keys = mint_keys(mint_jwk(pkey, NULL), NULL);
+    it.signature = (pu_str_t) { sizeof(bytes), bytes };
+    yes_to_all = 1;
+
+    memset(bytes, 0, sizeof(bytes));
+    CHECK(!holds(&it, PU_ES256));
+    memset(bytes, 1, 32);
+    CHECK(!holds(&it, PU_ES256));
+    memset(bytes, 1, 64);
+    memset(bytes, 0, 32);
+    CHECK(!holds(&it, PU_ES256));
+    bytes[31] = 1;
+    CHECK(holds(&it, PU_ES256));
+    bytes[31] = 0;
+    bytes[0] = 0x80;
+    CHECK(holds(&it, PU_ES256));
+    bytes[0] = 0xff;
+    memset(bytes + 1, 0xff, 31);
+    CHECK(!holds(&it, PU_ES256));
+
+    yes_to_all = 0;
+    pu_keys_free(it.keys);
+    EVP_PKEY_free(pkey);
+}
+
+
 /* RFC 4231 section 4.3's way, with a secret as long as the hash. */
 static void
 a_mac_is_computed_whole_or_wrong(void)
@@ -257,6 +324,7 @@ a_mac_is_computed_whole_or_wrong(void)
 }
 
 
+/* One that is not whole has no check that could fit. */
 static int
 key_is_new(void *data)
 {
@@ -268,6 +336,7 @@ key_is_new(void *data)
     ok = pu_key_new(key);
     yes = happened();
     CHECK(ok == !yes);
+    CHECK(ok == (key[PU_KEY_LEN - 1] != '\0'));
 
     return yes;
 }
@@ -286,6 +355,22 @@ a_name_by_chance_is_all_chance(void)
     CHECK(happened() && !ok);
     CHECK(pu_user_id_new(id));
     CHECK(pu_user_id_ok((pu_str_t) { sizeof(id), (const uint8_t *) id }));
+}
+
+
+static int
+hash_is_new(void *data)
+{
+    int         yes;
+    pu_hash_t  *hash;
+
+    (void) data;
+    hash = pu_hash_new();
+    yes = happened();
+    CHECK((hash == NULL) == yes);
+    pu_hash_free(hash);
+
+    return yes;
 }
 
 
@@ -361,6 +446,7 @@ a_digest_that_fails_is_no_answer(void)
     it.hash = pu_hash_new();
     it.text = (pu_str_t) { sizeof(key), (const uint8_t *) key };
 
+    CHECK(refuse_each(hash_is_new, NULL) > 2);
     CHECK_INT(refuse_each(key_is_looked_at, &it), 7);
     pu_hash_free(it.hash);
 
@@ -459,8 +545,10 @@ a_caller_is_whole_or_nobody(void)
 static const unit_test_t  tests[] = {
     UNIT(a_key_is_read_whole_or_left_out),
     UNIT(a_pem_key_is_read_whole_or_refused),
+    UNIT(the_members_of_a_key_are_written_all_or_it_is_said),
     UNIT(nobody_is_asked_for_a_password),
     UNIT(a_signature_is_verified_whole_or_wrong),
+    UNIT(r_and_s_are_in_range_whatever_openssl_says),
     UNIT(a_mac_is_computed_whole_or_wrong),
     UNIT(a_name_by_chance_is_all_chance),
     UNIT(a_digest_that_fails_is_no_answer),

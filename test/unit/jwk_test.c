@@ -139,6 +139,10 @@ use_and_key_ops_must_allow_verifying(void)
                              "[\"encrypt\",\"verify\"]}"), &warnings);
     CHECK(keys != NULL && keys->n == 1 && warnings.n == 0);
     pu_keys_free(keys);
+
+    keys = read_one(mint_jwk(pkey, "{\"key_ops\":[\"verify\"]}"), &warnings);
+    CHECK(keys != NULL && keys->n == 1 && warnings.n == 0);
+    pu_keys_free(keys);
     EVP_PKEY_free(pkey);
 }
 
@@ -483,11 +487,34 @@ ed25519_points_are_canonical_and_on_the_curve(void)
 
     LEFT_OUT(okp("01020304"), "32 bytes");
     LEFT_OUT(okp("0300000000000000000000000000000000000000000000000000000000"
-                 "00000000"), "32 bytes");
+                 "00000000"), "its \"x\" is longer than the 32 bytes allowed");
 
     pkey = mint_key(PU_EDDSA);
-    LEFT_OUT(mint_jwk(pkey, "{\"x\":null}"), "\"x\"");
+    LEFT_OUT(mint_jwk(pkey, "{\"x\":null}"), "it has no \"x\"");
+    LEFT_OUT(mint_jwk(pkey, "{\"x\":\"\"}"), "it has no \"x\"");
     EVP_PKEY_free(pkey);
+}
+
+
+/* One byte makes another point, which half the time is on the curve. */
+static void
+a_neighbour_of_a_small_point_is_judged_for_itself(void)
+{
+    int          i, good;
+    uint8_t      x[32];
+    const char  *fault;
+
+    memset(x, 0, sizeof(x));
+    good = 0;
+
+    for (i = 1; i < 128; i++) {
+        x[31] = (uint8_t) i;
+        fault = pu_ed25519_fault(x);
+        good += fault == NULL;
+        CHECK(fault == NULL || strstr(fault, "not on the curve") != NULL);
+    }
+
+    CHECK(good > 32 && good < 96);
 }
 
 
@@ -592,6 +619,35 @@ a_warning_names_the_key_and_shows_no_strange_bytes(void)
 }
 
 
+/* The next key of the set is read into the same place. */
+static void
+nothing_is_left_of_a_key_that_is_left_out(void)
+{
+    char       err[PU_ERROR_SIZE];
+    size_t     i;
+    json_t    *jwk;
+    EVP_PKEY  *pkey;
+    pu_key_t   key, none;
+
+    static const char *const  faults[] = {
+        "{\"kid\":\"a\",\"alg\":\"ES384\"}", "{\"kid\":7}", "{\"x\":\"\"}"
+    };
+
+    pkey = mint_key(PU_ES256);
+    memset(&none, 0, sizeof(none));
+
+    for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        jwk = mint_jwk(pkey, faults[i]);
+        memset(&key, 0, sizeof(key));
+        CHECK(!pu_jwk_read(&key, jwk, err));
+        CHECK(memcmp(&key, &none, sizeof(key)) == 0);
+        json_decref(jwk);
+    }
+
+    EVP_PKEY_free(pkey);
+}
+
+
 static void
 no_bytes_are_no_modulus(void)
 {
@@ -635,9 +691,11 @@ static const unit_test_t  tests[] = {
     UNIT_FOR("K8", ec_points_are_on_their_curve),
     UNIT_FOR("K8", ed25519_points_are_of_large_order),
     UNIT_FOR("K8", ed25519_points_are_canonical_and_on_the_curve),
+    UNIT_FOR("K8", a_neighbour_of_a_small_point_is_judged_for_itself),
     UNIT(ed25519_points_of_real_keys_are_accepted),
     UNIT(a_kid_is_a_short_text),
     UNIT(a_warning_names_the_key_and_shows_no_strange_bytes),
+    UNIT(nothing_is_left_of_a_key_that_is_left_out),
     UNIT(no_bytes_are_no_modulus),
     UNIT(an_ed25519_point_near_the_prime_is_canonical)
 };

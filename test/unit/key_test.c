@@ -60,6 +60,35 @@ a_new_key_has_the_form_and_its_check_fits(void)
 }
 
 
+/* Of 5000 letters each of 36 is missing once in 10^61. */
+static void
+a_public_id_is_made_of_all_letters_and_digits(void)
+{
+    int       i, seen[256];
+    char      key[PU_KEY_LEN];
+    size_t    n;
+    pu_str_t  id;
+
+    memset(seen, 0, sizeof(seen));
+
+    for (i = 0; i < 500; i++) {
+        CHECK(pu_key_new(key));
+        id = pu_key_id((pu_str_t) { sizeof(key), (const uint8_t *) key });
+        CHECK(pu_key_id_ok(id));
+
+        for (n = 0; n < id.len; n++) {
+            seen[id.data[n]] = 1;
+        }
+    }
+
+    for (i = 0, n = 0; i < 256; i++) {
+        n += (size_t) seen[i];
+    }
+
+    CHECK_INT(n, 36);
+}
+
+
 static void
 every_letter_of_a_key_counts(void)
 {
@@ -291,6 +320,7 @@ a_check_that_fits_does_not_make_a_key(void)
 
 static const unit_test_t  tests[] = {
     UNIT(a_new_key_has_the_form_and_its_check_fits),
+    UNIT(a_public_id_is_made_of_all_letters_and_digits),
     UNIT(every_letter_of_a_key_counts),
     UNIT(a_key_of_another_form_is_none),
     UNIT(a_public_id_has_one_form),

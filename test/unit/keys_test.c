@@ -8,6 +8,7 @@
 #include <openssl/x509.h>
 
 #include "mint.h"
+#include "pu_jwk.h"
 #include "unit.h"
 
 
@@ -533,11 +534,11 @@ pem_has_at_most_64_kib(void)
 }
 
 
-/* A public key of 16392 bits: more than there is room for. */
-static void
-an_rsa_key_in_pem_has_its_bound(void)
+/* An RSA key of so many bytes, made of its numbers, in PEM. */
+static char *
+pem_of_rsa(size_t size)
 {
-    char          *text, err[PU_ERROR_SIZE], type[] = "n", exponent[] = "e";
+    char          *text, type[] = "n", exponent[] = "e";
     uint8_t        n[2049], e[3] = { 1, 0, 1 };
     EVP_PKEY      *pkey;
     EVP_PKEY_CTX  *ctx;
@@ -545,20 +546,52 @@ an_rsa_key_in_pem_has_its_bound(void)
 
     pkey = NULL;
     memset(n, 0xff, sizeof(n));
-    params[0] = OSSL_PARAM_construct_BN(type, n, sizeof(n));
+    params[0] = OSSL_PARAM_construct_BN(type, n, size);
     params[1] = OSSL_PARAM_construct_BN(exponent, e, sizeof(e));
     params[2] = OSSL_PARAM_construct_end();
     ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
     CHECK(EVP_PKEY_fromdata_init(ctx) == 1);
     CHECK(EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) == 1);
-    CHECK_INT(EVP_PKEY_get_bits(pkey), 16392);
+    CHECK_INT(EVP_PKEY_get_bits(pkey), size * 8);
 
     text = pem_of(pkey, 0);
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(pkey);
+
+    return text;
+}
+
+
+/* There is room for 2048 bytes; of these the judge says what is wrong. */
+static void
+an_rsa_key_in_pem_has_its_bound(void)
+{
+    char  *text, err[PU_ERROR_SIZE];
+
+    text = pem_of_rsa(2048);
+    CHECK(pu_keys_pem(pu_str(text), err) == NULL);
+    CHECK_SAYS(err, "its \"n\" is longer than the 1024 bytes allowed");
+    free(text);
+
+    text = pem_of_rsa(2049);
     CHECK(pu_keys_pem(pu_str(text), err) == NULL);
     CHECK_SAYS(err, "the PEM key is none of RSA, EC and Ed25519");
-
     free(text);
-    EVP_PKEY_CTX_free(ctx);
+}
+
+
+/* Its 32 bytes would look like the point of an Ed25519 key. */
+static void
+an_x25519_key_is_no_jwk(void)
+{
+    json_t    *jwk;
+    EVP_PKEY  *pkey;
+
+    pkey = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
+    jwk = json_object();
+    CHECK(pkey != NULL && !pu_pkey_jwk(jwk, pkey));
+    CHECK_INT(json_object_size(jwk), 0);
+    json_decref(jwk);
     EVP_PKEY_free(pkey);
 }
 
@@ -641,7 +674,8 @@ static const unit_test_t  tests[] = {
     UNIT(a_key_file_names_itself_when_it_fails),
     UNIT(for_no_algorithm_there_is_no_key),
     UNIT(pem_has_at_most_64_kib),
-    UNIT(an_rsa_key_in_pem_has_its_bound)
+    UNIT(an_rsa_key_in_pem_has_its_bound),
+    UNIT(an_x25519_key_is_no_jwk)
 };
 
 UNIT_MAIN(tests)

@@ -193,6 +193,7 @@ every_algorithm_verifies_its_own_signature_only(void)
         CHECK_INT(pu_key_verify(&signer.keys->keys[0], (pu_alg_t) alg,
                                 PU_STR("other bytes"), signer.signature), 0);
         CHECK_INT(holds(&signer, PU_ALG_NONE, signer.signature), 0);
+        CHECK_INT(holds(&signer, PU_ALG_COUNT, signer.signature), 0);
         signer_close(&signer);
     }
 }
@@ -503,6 +504,30 @@ algorithm_names_are_exact(void)
 }
 
 
+static void
+a_text_without_a_kid_has_none(void)
+{
+    pu_jws_t  jws;
+
+    CHECK_INT(pu_jws_read(&jws, pu_str(rfc_7515_a2_token)), PU_OK);
+    CHECK(jws.kid.data == NULL);
+    CHECK_INT(jws.kid.len, 0);
+    pu_jws_clear(&jws);
+}
+
+
+static void
+what_was_read_may_be_cleared_twice(void)
+{
+    pu_jws_t  jws;
+
+    CHECK_INT(pu_jws_read(&jws, pu_str(rfc_7515_a2_token)), PU_OK);
+    pu_jws_clear(&jws);
+    CHECK(jws.header == NULL && jws.memory == NULL);
+    pu_jws_clear(&jws);
+}
+
+
 static const unit_test_t  tests[] = {
     UNIT(rfc_7515_a2_rs256),
     UNIT(rfc_7515_a3_es256),
@@ -517,7 +542,9 @@ static const unit_test_t  tests[] = {
     UNIT(an_ed25519_s_plus_l_is_refused),
     UNIT_FOR("S3", pss_has_the_salt_and_the_mask_of_its_hash),
     UNIT(an_rsa_signature_is_below_the_modulus),
-    UNIT(algorithm_names_are_exact)
+    UNIT(algorithm_names_are_exact),
+    UNIT(a_text_without_a_kid_has_none),
+    UNIT(what_was_read_may_be_cleared_twice)
 };
 
 UNIT_MAIN(tests)
