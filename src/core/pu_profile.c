@@ -141,12 +141,14 @@ pu_profile_set(pu_profile_t *profile, const pu_str_t *words, size_t n,
                                line->name);
     }
 
-    if (n - 1 < line->min || n - 1 > line->max) {
-        return pu_profile_fail(err, "\"%s\" has %zu values, %s %zu",
-                               line->name, n - 1,
-                               n - 1 < line->min ? "needed are at least"
-                                                 : "allowed are at most",
-                               n - 1 < line->min ? line->min : line->max);
+    if (n - 1 < line->min) {
+        return pu_profile_fail(err, "\"%s\" has %zu values, needed are at "
+                               "least %zu", line->name, n - 1, line->min);
+    }
+
+    if (n - 1 > line->max) {
+        return pu_profile_fail(err, "\"%s\" has %zu values, allowed are at "
+                               "most %zu", line->name, n - 1, line->max);
     }
 
     profile->seen |= line->bit;
@@ -204,6 +206,25 @@ pu_profile_inherit(pu_profile_t *profile, const pu_str_t *args, size_t n,
 }
 
 
+/* Takes the unit off when it is this one. */
+
+static int
+pu_profile_unit(pu_str_t *s, const char *unit)
+{
+    size_t  len;
+
+    len = strlen(unit);
+
+    if (s->len < len || memcmp(s->data + s->len - len, unit, len) != 0) {
+        return 0;
+    }
+
+    s->len -= len;
+
+    return 1;
+}
+
+
 static int
 pu_profile_rate(pu_profile_t *profile, const pu_str_t *args, size_t n,
     char *err)
@@ -214,17 +235,15 @@ pu_profile_rate(pu_profile_t *profile, const pu_str_t *args, size_t n,
     rate = &profile->rate;
     s = args[0];
 
-    if (s.len > 3 && memcmp(s.data + s.len - 3, "r/s", 3) == 0) {
+    if (pu_profile_unit(&s, "r/s")) {
         rate->seconds = 1;
 
-    } else if (s.len > 3 && memcmp(s.data + s.len - 3, "r/m", 3) == 0) {
+    } else if (pu_profile_unit(&s, "r/m")) {
         rate->seconds = 60;
 
     } else {
-        s.len = 3;
+        s.len = 0;
     }
-
-    s.len -= 3;
 
     if (!pu_profile_number(s, 1, PU_RATE_MAX, &rate->n)) {
         return pu_profile_wrong(err, "rate", args[0],

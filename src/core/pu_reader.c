@@ -113,8 +113,6 @@ pu_reader_next(pu_reader_t *r, redisReply **reply)
 {
     void  *p;
 
-    p = NULL;
-
     if (redisReaderGetReply(r->reader, &p) != REDIS_OK) {
         return 0;
     }

@@ -143,22 +143,21 @@ pu_claim_find(pu_str_t payload, pu_str_t name, pu_str_t *raw)
 }
 
 
-/* The payload's bytes, or -1 when the text has no three parts. */
-static int64_t
-pu_claim_payload(uint8_t *out, pu_str_t text)
+/* The payload as it is in the text; 0 when that has no three parts. */
+static int
+pu_claim_payload(pu_str_t text, pu_str_t *payload)
 {
-    pu_str_t        part;
     const uint8_t  *first, *second, *end;
 
     if (text.len == 0 || text.len > PU_TOKEN_LEN_MAX) {
-        return -1;
+        return 0;
     }
 
     end = text.data + text.len;
     first = memchr(text.data, '.', text.len);
 
     if (first == NULL) {
-        return -1;
+        return 0;
     }
 
     second = memchr(first + 1, '.', (size_t) (end - first) - 1);
@@ -166,12 +165,12 @@ pu_claim_payload(uint8_t *out, pu_str_t text)
     if (second == NULL
         || memchr(second + 1, '.', (size_t) (end - second) - 1) != NULL)
     {
-        return -1;
+        return 0;
     }
 
-    part = (pu_str_t) { (size_t) (second - first) - 1, first + 1 };
+    *payload = (pu_str_t) { (size_t) (second - first) - 1, first + 1 };
 
-    return pu_base64url_decode(out, part);
+    return 1;
 }
 
 
@@ -203,14 +202,19 @@ pu_claims_claim(pu_str_t claims, pu_str_t name, uint8_t *out)
 int64_t
 pu_token_claim(pu_str_t text, pu_str_t name, uint8_t *out)
 {
-    int64_t  n;
-    uint8_t  payload[PU_TOKEN_LEN_MAX];
+    int64_t   n;
+    uint8_t   claims[PU_TOKEN_LEN_MAX];
+    pu_str_t  payload;
 
-    n = pu_claim_payload(payload, text);
+    if (!pu_claim_payload(text, &payload)) {
+        return -1;
+    }
 
-    return (n <= 0) ? -1
-                    : pu_claims_claim((pu_str_t) { (size_t) n, payload },
-                                      name, out);
+    n = pu_base64url_decode(claims, payload);
+
+    return (n < 0) ? -1
+                   : pu_claims_claim((pu_str_t) { (size_t) n, claims }, name,
+                                     out);
 }
 
 

@@ -2,6 +2,7 @@
  * Tokens whose form or header is wrong, each rightly signed where it can be.
  */
 
+#include "pu_token_own.h"
 #include "unit.h"
 #include "world.h"
 
@@ -586,6 +587,19 @@ token_type_replaces_the_default_types(void)
 }
 
 
+/* RFC 7515 section 4.1.9: what is before a subtype may be left out. */
+static void
+a_type_is_compared_without_application(void)
+{
+    CHECK_STR(pu_type_bare(PU_STR("application/at+jwt")), "at+jwt");
+    CHECK_STR(pu_type_bare(PU_STR("APPLICATION/x")), "x");
+    CHECK_STR(pu_type_bare(PU_STR("application/")), "application/");
+    CHECK_STR(pu_type_bare(PU_STR("text/application/x")),
+              "text/application/x");
+    CHECK_STR(pu_type_bare(PU_STR("")), "");
+}
+
+
 static const unit_test_t  tests[] = {
     UNIT_FOR("C7, C9", three_parts_and_none_empty),
     UNIT_FOR("C7", a_text_over_16_kib_is_too_large),
@@ -603,7 +617,8 @@ static const unit_test_t  tests[] = {
     UNIT_FOR("H7", keys_in_the_header_are_never_used),
     UNIT_FOR("H8", a_kid_is_a_short_text_that_only_compares),
     UNIT_FOR("H9", the_default_types_are_absent_jwt_and_at_jwt),
-    UNIT_FOR("H9", token_type_replaces_the_default_types)
+    UNIT_FOR("H9", token_type_replaces_the_default_types),
+    UNIT(a_type_is_compared_without_application)
 };
 
 UNIT_MAIN(tests)

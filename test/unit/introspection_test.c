@@ -242,6 +242,10 @@ recalled(const char *claims, const char *display, int service)
 
     CHECK_INT(reason == PU_OK, display != NULL);
 
+    /* it was accepted before: what is no claims now was not kept rightly */
+
+    CHECK_INT(reason == PU_INTERNAL, claims[0] != '{');
+
     if (reason == PU_OK && display != NULL) {
         CHECK(token.issuer == issuer);
         CHECK(pu_str_is(token.display, display));

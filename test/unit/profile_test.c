@@ -194,12 +194,33 @@ a_long_word_still_makes_a_sentence(void)
 }
 
 
+/* What follows a word in memory is none of it. */
+static void
+a_rate_without_its_unit_ends_where_it_says(void)
+{
+    char          *digits;
+    pu_str_t       words[2];
+    pu_profile_t   p;
+
+    digits = malloc(2);
+    memcpy(digits, "10", 2);
+    words[0] = PU_STR("rate");
+    words[1] = (pu_str_t) { 2, (const uint8_t *) digits };
+
+    CHECK(pu_profile_init(&p, PU_STR("r"), err));
+    CHECK(!pu_profile_set(&p, words, 2, err));
+    CHECK_SAYS(err, "\"10\"");
+    free(digits);
+}
+
+
 static const unit_test_t  tests[] = {
     UNIT(a_block_is_read),
     UNIT(numbers_have_bounds),
     UNIT(a_wrong_line_names_directive_value_and_what_is_allowed),
     UNIT(a_directive_comes_once),
-    UNIT(a_long_word_still_makes_a_sentence)
+    UNIT(a_long_word_still_makes_a_sentence),
+    UNIT(a_rate_without_its_unit_ends_where_it_says)
 };
 
 UNIT_MAIN(tests)

@@ -3,6 +3,8 @@
  * are in header_test.c, what claims must say in claims_test.c.
  */
 
+#include <errno.h>
+
 #include "unit.h"
 #include "world.h"
 
@@ -47,6 +49,53 @@ a_good_token_says_who_it_is(void)
     CHECK(!token.service);
 
     pu_token_clear(&token);
+    world_close(&world);
+}
+
+
+/* Its name, if it has one, is most of what is kept of it. */
+static void
+a_long_name_of_a_token_is_kept_whole(void)
+{
+    char                *text, jti[601], payload[1024];
+    world_t              world;
+    pu_token_t           token;
+    pu_issuers_t         issuers;
+    const pu_issuer_t   *items[1];
+
+    world_open(&world, NULL);
+    items[0] = world.issuer;
+    issuers = (pu_issuers_t) { 1, items, NULL };
+
+    memset(jti, 'j', sizeof(jti) - 1);
+    jti[sizeof(jti) - 1] = '\0';
+    snprintf(payload, sizeof(payload), MINT_WITH("\"jti\":\"%s\""), jti);
+    text = mint_token(world.pkey, PU_ES256, NULL, payload);
+
+    CHECK_INT(pu_token_verify(&token, pu_str(text), &issuers, MINT_NOW),
+              PU_OK);
+    CHECK(pu_str_is(token.jti, jti));
+    CHECK_STR(token.verified.subject, "alice");
+
+    free(text);
+    pu_token_clear(&token);
+    world_close(&world);
+}
+
+
+/* That memory was short once says nothing of a token that comes later. */
+static void
+a_bad_token_is_bad_whatever_went_before(void)
+{
+    world_t  world;
+
+    world_open(&world, NULL);
+
+    errno = ENOMEM;
+    CHECK_INT(world_verify(world.issuer, "a.b.c"), PU_TOKEN_MALFORMED);
+    errno = ENOMEM;
+    CHECK_INT(world_payload(&world, PU_STR("[]")), PU_TOKEN_PAYLOAD);
+
     world_close(&world);
 }
 
@@ -605,6 +654,8 @@ an_issuer_without_a_url_takes_any_iss(void)
 
 static const unit_test_t  tests[] = {
     UNIT(a_good_token_says_who_it_is),
+    UNIT(a_long_name_of_a_token_is_kept_whole),
+    UNIT(a_bad_token_is_bad_whatever_went_before),
     UNIT(every_algorithm_of_the_default_list_is_accepted),
     UNIT_FOR("H2", an_algorithm_outside_the_list_is_refused),
     UNIT_FOR("K6", a_public_key_is_no_hmac_secret),
