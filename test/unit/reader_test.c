@@ -14,7 +14,8 @@
 #define ELEMENTS  3
 
 
-static int  no_reader;                  /* hiredis has no memory for one */
+static int   no_reader;                 /* hiredis has no memory for one */
+static long  held;                      /* blocks of memory, by anybody */
 
 
 redisReader *
@@ -32,15 +33,50 @@ redisReaderCreate(void)
 
 #ifndef __SANITIZE_ADDRESS__
 
+extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);
+extern void *__libc_realloc(void *p, size_t size);
+extern void __libc_free(void *p);
 
 static int  no_calloc;
+
+
+static void *
+counted(void *p)
+{
+    held += (p != NULL);
+
+    return p;
+}
+
+
+void *
+malloc(size_t size)
+{
+    return counted(__libc_malloc(size));
+}
 
 
 void *
 calloc(size_t n, size_t size)
 {
-    return no_calloc ? NULL : __libc_calloc(n, size);
+    return no_calloc ? NULL : counted(__libc_calloc(n, size));
+}
+
+
+void *
+realloc(void *p, size_t size)
+{
+    return (p == NULL) ? counted(__libc_malloc(size))
+                       : __libc_realloc(p, size);
+}
+
+
+void
+free(void *p)
+{
+    held -= (p != NULL);
+    __libc_free(p);
 }
 
 #endif
@@ -170,12 +206,33 @@ bytes_have_their_bound(void)
 }
 
 
+/* Also what a reply that never came whole had taken so far. */
+static void
+a_reader_gives_back_what_it_took(void)
+{
+    long          before;
+    redisReply   *reply;
+    pu_reader_t  *r;
+
+    before = held;
+    r = pu_reader_new(BYTES, ELEMENTS);
+    CHECK(feed(r, "*3\r\n$2\r\nab\r\n:7\r\n$"));
+    CHECK(pu_reader_next(r, &reply) && reply == NULL);
+    pu_reader_free(r);
+    CHECK_INT(held, before);
+}
+
+
 static void
 without_memory_there_is_no_reader(void)
 {
+    long  before;
+
+    before = held;
     no_reader = 1;
     CHECK(pu_reader_new(BYTES, ELEMENTS) == NULL);
     no_reader = 0;
+    CHECK_INT(held, before);
 
 #ifndef __SANITIZE_ADDRESS__
     no_calloc = 1;
@@ -193,6 +250,7 @@ static const unit_test_t  tests[] = {
     UNIT(arrays_in_arrays_have_their_bound),
     UNIT(what_is_no_reply_is_refused),
     UNIT(bytes_have_their_bound),
+    UNIT(a_reader_gives_back_what_it_took),
     UNIT(without_memory_there_is_no_reader)
 };
 
