@@ -425,6 +425,28 @@ a_dot_behind_a_token_is_not_its(void)
 }
 
 
+/* Nor is what was read of another one before it. */
+static void
+what_is_no_token_has_no_claims(void)
+{
+    size_t   i;
+    int64_t  good, bad;
+    uint8_t  out[64];
+
+    static const char *const  texts[] = {
+        "", "x", "abc", ".", "a.b", "a.eyJjIjoxfQ", "a.eyJjIjoxfQ.b.c",
+        "..", "a.?.b"
+    };
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        good = pu_token_claim(PU_STR("a.eyJjIjoxfQ.b"), PU_STR("c"), out);
+        bad = pu_token_claim(pu_str(texts[i]), PU_STR("c"), out);
+        CHECK_INT(good, 1);
+        CHECK_INT(bad, -1);
+    }
+}
+
+
 static const unit_test_t  tests[] = {
     UNIT(what_is_packed_is_unpacked),
     UNIT(bindings_and_claims_are_packed),
@@ -438,7 +460,8 @@ static const unit_test_t  tests[] = {
     UNIT(a_claim_with_a_control_byte_is_no_claim),
     UNIT(a_claim_of_a_text_that_is_no_token_is_none),
     UNIT(texts_of_any_length_that_is_kept_come_back),
-    UNIT(a_dot_behind_a_token_is_not_its)
+    UNIT(a_dot_behind_a_token_is_not_its),
+    UNIT(what_is_no_token_has_no_claims)
 };
 
 UNIT_MAIN(tests)
