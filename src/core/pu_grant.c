@@ -12,6 +12,7 @@
 #define PU_DIGITS_MAX  15
 
 
+static int pu_grant_part(pu_str_t *word, int mark, pu_str_t *part);
 static size_t pu_roles_held(const pu_user_t *user, pu_str_t *held,
     const pu_profiles_t *profiles, int64_t now, int64_t *until);
 static int64_t pu_grant_ends(const pu_profiles_t *profiles, pu_str_t role,
@@ -34,7 +35,6 @@ int
 pu_grant_next(pu_str_t *rest, pu_str_t *role, int64_t *granted,
     int64_t *expires)
 {
-    size_t    i;
     pu_str_t  word, part;
 
     *granted = 0;
@@ -44,35 +44,41 @@ pu_grant_next(pu_str_t *rest, pu_str_t *role, int64_t *granted,
         return 0;
     }
 
-    for (i = 0; i < word.len && word.data[i] != '='; i++) { /* void */ }
-
-    if (i < word.len) {
-        part.len = word.len - i - 1;
-        part.data = word.data + i + 1;
-
-        if (!pu_seconds(part, expires) || *expires == 0) {
-            return -1;
-        }
-
-        word.len = i;
+    if (pu_grant_part(&word, '=', &part)
+        && (!pu_seconds(part, expires) || *expires == 0))
+    {
+        return -1;
     }
 
-    for (i = 0; i < word.len && word.data[i] != '@'; i++) { /* void */ }
-
-    if (i < word.len) {
-        part.len = word.len - i - 1;
-        part.data = word.data + i + 1;
-
-        if (!pu_seconds(part, granted)) {
-            return -1;
-        }
-
-        word.len = i;
+    if (pu_grant_part(&word, '@', &part) && !pu_seconds(part, granted)) {
+        return -1;
     }
 
     *role = word;
 
     return pu_role_name(word) ? 1 : -1;
+}
+
+
+/* Takes the mark and what follows it off the word. */
+
+static int
+pu_grant_part(pu_str_t *word, int mark, pu_str_t *part)
+{
+    const uint8_t  *end;
+
+    end = word->data + word->len;
+    part->data = memchr(word->data, mark, word->len);
+
+    if (part->data == NULL) {
+        return 0;
+    }
+
+    word->len = (size_t) (part->data - word->data);
+    part->data++;
+    part->len = (size_t) (end - part->data);
+
+    return 1;
 }
 
 
@@ -91,8 +97,7 @@ pu_user_roles(pu_buf_t *b, const pu_user_t *user, pu_str_t more,
 
     n = pu_roles_held(user, held, profiles, now, until);
 
-    last.len = 0;
-    last.data = NULL;
+    last = pu_str(NULL);
 
     has = pu_word_next(&more, &word);
 
@@ -215,8 +220,7 @@ pu_user_scopes(pu_buf_t *b, const pu_user_t *user, pu_str_t scopes)
 {
     pu_str_t  word, last;
 
-    last.len = 0;
-    last.data = NULL;
+    last = pu_str(NULL);
 
     while (pu_word_next(&scopes, &word)) {
 
@@ -238,9 +242,7 @@ pu_user_judge(const pu_user_t *user, int64_t iat, int64_t now)
         return PU_USER_DELETED;
     }
 
-    if (iat == INT64_MIN) {
-        iat = 0;
-    }
+    /* INT64_MIN, not said, is before any epoch */
 
     if (user->epoch > 0 && iat <= user->epoch) {
         return PU_TOKEN_REVOKED;
@@ -294,8 +296,7 @@ pu_handle_roles(pu_buf_t *b, const pu_handle_t *handle, const pu_user_t *user,
     pu_str_t  held[PU_ROLES_MAX], words[PU_ROLES_MAX], last, rest, word;
 
     n = pu_roles_held(user, held, profiles, now, until);
-    last.len = 0;
-    last.data = NULL;
+    last = pu_str(NULL);
 
     if (handle->roles.data == NULL) {
         for (i = 0; i < n; i++) {
@@ -368,8 +369,7 @@ pu_handle_scopes(pu_buf_t *b, const pu_handle_t *handle,
         }
     }
 
-    last.len = 0;
-    last.data = NULL;
+    last = pu_str(NULL);
 
     for (i = 0; i < n; i++) {
         pu_set_put(b, words[i], &last);

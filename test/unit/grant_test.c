@@ -116,6 +116,25 @@ roles_that_do_not_fit_end_in_a_whole_word(void)
 }
 
 
+static void
+roles_that_fit_to_the_byte_are_all_there(void)
+{
+    char       out[13];
+    int64_t    until;
+    pu_buf_t   b;
+    pu_user_t  user;
+
+    memset(&user, 0, sizeof(user));
+    user.roles = PU_STR("reader writer");
+
+    pu_buf_init(&b, out, sizeof(out));
+    pu_user_roles(&b, &user, PU_STR(""), NULL, 0, &until);
+
+    CHECK(!b.full);
+    CHECK_STR(pu_buf_written(&b), "reader writer");
+}
+
+
 static pu_str_t
 scopes_of(const char *cap, const char *scopes)
 {
@@ -174,6 +193,7 @@ the_state_is_judged_in_order(void)
 
     CHECK_INT(judged(PU_STATE_ACTIVE, 0, 1000, 900), PU_USER_EXPIRED);
     CHECK_INT(judged(PU_STATE_ACTIVE, 0, 1001, 900), PU_OK);
+    CHECK_INT(judged(PU_STATE_ACTIVE, 0, 1, 900), PU_USER_EXPIRED);
 }
 
 
@@ -185,6 +205,8 @@ a_token_counts_only_when_issued_after_the_epoch(void)
     CHECK_INT(judged(PU_STATE_ACTIVE, 900, 0, 901), PU_OK);
     CHECK_INT(judged(PU_STATE_ACTIVE, 900, 0, INT64_MIN), PU_TOKEN_REVOKED);
     CHECK_INT(judged(PU_STATE_ACTIVE, 900, 0, -5), PU_TOKEN_REVOKED);
+    CHECK_INT(judged(PU_STATE_ACTIVE, 1, 0, 1), PU_TOKEN_REVOKED);
+    CHECK_INT(judged(PU_STATE_ACTIVE, 1, 0, INT64_MIN), PU_TOKEN_REVOKED);
     CHECK_INT(judged(PU_STATE_ACTIVE, 0, 0, INT64_MIN), PU_OK);
     CHECK_INT(judged(PU_STATE_ACTIVE, 0, 0, -5), PU_OK);
 }
@@ -213,6 +235,9 @@ a_handle_is_judged(void)
     CHECK_INT(pu_handle_judge(&handle, PU_HANDLE_SUB, 1000), PU_OK);
     CHECK_INT(pu_handle_judge(&handle, PU_HANDLE_KEY, 1000), PU_OK);
     CHECK_INT(pu_handle_judge(&handle, PU_HANDLE_CERT, 1000), PU_OK);
+
+    handle.expires = 1;                 /* 0 alone is never */
+    CHECK_INT(pu_handle_judge(&handle, PU_HANDLE_KEY, 1000), PU_KEY_EXPIRED);
 
     CHECK_INT(handle_judged(PU_HANDLE_SUB, 0, 1000), PU_OK);
     CHECK_INT(handle_judged(PU_HANDLE_SUB, 0, 999), PU_TOKEN_NOT_YET_VALID);
@@ -331,6 +356,7 @@ static const unit_test_t  tests[] = {
     UNIT(grants_end_and_tell_when),
     UNIT(granted_and_mapped_roles_are_one_set),
     UNIT(roles_that_do_not_fit_end_in_a_whole_word),
+    UNIT(roles_that_fit_to_the_byte_are_all_there),
     UNIT(a_cap_narrows_scopes_and_never_adds),
     UNIT(the_state_is_judged_in_order),
     UNIT(a_handle_is_judged),
