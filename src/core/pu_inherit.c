@@ -177,7 +177,7 @@ pu_profile_ring(pu_walk_t *walk)
         /* void */
     }
 
-    pu_buf_init(&b, ring, sizeof(ring) - 8);
+    pu_buf_init(&b, ring, sizeof(ring));
 
     for (shown = 0; i < walk->depth; i++, shown++) {
 

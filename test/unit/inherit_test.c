@@ -81,6 +81,9 @@ an_inherited_role_without_a_profile_is_told_and_adds_no_method(void)
     CHECK(profile(&w, "root")->methods == methods_of("GET"));
     CHECK(pu_profile_holds(&w.all, profile(&w, "root"), PU_STR("wirter")));
 
+    CHECK(profiles(&w, "admin: inherit first second"));
+    CHECK(pu_profile_holds(&w.all, profile(&w, "admin"), PU_STR("second")));
+
     CHECK(profiles(&w, "admin: inherit wirter"));
     CHECK(profile(&w, "admin")->methods == PU_METHOD_ALL);
 }
@@ -107,7 +110,8 @@ a_ring_is_named(void)
 }
 
 
-/* Of eight roles all are named, of more the first eight and the last. */
+/* Of eight roles all are named, of more the first eight and the last. "a"
+ * only leads there. */
 static void
 a_ring_is_cut_after_eight(void)
 {
@@ -118,16 +122,18 @@ a_ring_is_cut_after_eight(void)
     for (n = 6; n <= 10; n++) {
         q = expected + sprintf(expected, "ring: ");
 
-        for (p = text, i = 0; i < n; i++) {
-            p += sprintf(p, "%s%c: inherit %c", i ? " | " : "", 'a' + i,
-                         'a' + (i + 1) % n);
+        p = text + sprintf(text, "a: inherit b");
+
+        for (i = 0; i < n; i++) {
+            p += sprintf(p, " | %c: inherit %c", 'b' + i,
+                         'b' + (i + 1) % n);
 
             if (i < 8) {
-                q += sprintf(q, "%s%c", i ? " -> " : "", 'a' + i);
+                q += sprintf(q, "%s%c", i ? " -> " : "", 'b' + i);
             }
         }
 
-        sprintf(q, "%s -> a", n > 8 ? " ..." : "");
+        sprintf(q, "%s -> b", n > 8 ? " ..." : "");
         CHECK(!profiles(&w, text));
         CHECK_SAYS(w.err, expected);
         CHECK_INT(strlen(strstr(w.err, "ring:")), strlen(expected));
@@ -247,6 +253,79 @@ the_shortest_max_grant_is_inherited(void)
 
 
 static void
+of_two_as_generous_the_first_is_inherited(void)
+{
+    profiles_t  w;
+
+    CHECK(profiles(&w, "a: inherit b c | b: rate 10r/s; quota 60 per hour | "
+                       "c: rate 600r/m; quota 1 per minute"));
+    CHECK_INT(profile(&w, "a")->rate.n, 10);
+    CHECK_INT(profile(&w, "a")->quota.n, 60);
+    CHECK(profiles(&w, "a: inherit c b | b: rate 10r/s; quota 60 per hour | "
+                       "c: rate 600r/m; quota 1 per minute"));
+    CHECK_INT(profile(&w, "a")->rate.n, 600);
+    CHECK_INT(profile(&w, "a")->quota.n, 1);
+}
+
+
+static void
+counted(void *data, const char *sentence)
+{
+    CHECK_SAYS(sentence, "\"guest\"");
+    ++*(int *) data;
+}
+
+
+/*
+ * 64 times four profiles, each of which inherits the next, and the last one
+ * what has no profile: in memory of exactly their size.
+ */
+static void
+of_256_profiles_each_holds_its_own(void)
+{
+    int            warned;
+    char           err[PU_ERROR_SIZE];
+    size_t         i, k;
+    pu_str_t       words[2];
+    pu_profiles_t  all;
+
+    static char  names[PU_PROFILES_MAX][8];
+
+    all = (pu_profiles_t) { PU_PROFILES_MAX,
+                            calloc(PU_PROFILES_MAX, sizeof(pu_profile_t)),
+                            0 };
+    words[0] = PU_STR("inherit");
+
+    for (i = 0; i < PU_PROFILES_MAX; i++) {
+        snprintf(names[i], sizeof(names[i]), "r%03zu", i);
+    }
+
+    for (i = 0; i < PU_PROFILES_MAX; i++) {
+        words[1] = (i < 192) ? pu_str(names[i + 64]) : PU_STR("guest");
+        CHECK(pu_profile_init(&all.items[i], pu_str(names[i]), err));
+        CHECK(pu_profile_set(&all.items[i], words, 2, err));
+    }
+
+    warned = 0;
+    CHECK(pu_profiles_finish(&all, counted, &warned, err));
+    CHECK_INT(warned, 64);
+
+    for (i = 0; i < PU_PROFILES_MAX; i++) {
+        for (k = 0; k < PU_PROFILES_MAX; k++) {
+            CHECK_INT(pu_profile_holds(&all, &all.items[i],
+                                       pu_str(names[k])),
+                      k >= i && k % 64 == i % 64);
+        }
+
+        CHECK(pu_profile_holds(&all, &all.items[i], PU_STR("guest")));
+        CHECK(!pu_profile_holds(&all, &all.items[i], PU_STR("r256")));
+    }
+
+    free(all.items);
+}
+
+
+static void
 the_more_generous_is_the_one_that_lets_through_more(void)
 {
     pu_rate_t   none = { 0, 0, 0 };
@@ -258,6 +337,10 @@ the_more_generous_is_the_one_that_lets_through_more(void)
     pu_quota_t  day = { 1000, PU_PERIOD_DAY };
     pu_quota_t  often = { 1, PU_PERIOD_MINUTE };
     pu_quota_t  month = { 30000, PU_PERIOD_MONTH };
+    pu_quota_t  per_minute = { 1, PU_PERIOD_MINUTE };
+    pu_quota_t  per_hour = { 60, PU_PERIOD_HOUR };
+    pu_quota_t  per_day = { 24 * 60, PU_PERIOD_DAY };
+    pu_quota_t  per_month = { 30 * 24 * 60, PU_PERIOD_MONTH };
 
     CHECK(pu_rate_cmp(&none, &second) < 0);
     CHECK(pu_rate_cmp(&second, &none) > 0);
@@ -269,6 +352,9 @@ the_more_generous_is_the_one_that_lets_through_more(void)
     CHECK(pu_quota_cmp(&no, &day) < 0);
     CHECK(pu_quota_cmp(&often, &day) > 0);
     CHECK_INT(pu_quota_cmp(&month, &day), 0);
+    CHECK_INT(pu_quota_cmp(&per_minute, &per_hour), 0);
+    CHECK_INT(pu_quota_cmp(&per_hour, &per_day), 0);
+    CHECK_INT(pu_quota_cmp(&per_day, &per_month), 0);
     CHECK_STR(pu_period_word(PU_PERIOD_MONTH), "month");
 }
 
@@ -284,6 +370,8 @@ static const unit_test_t  tests[] = {
     UNIT(profiles_are_told_apart_and_bounded),
     UNIT(what_is_not_written_is_inherited),
     UNIT(the_shortest_max_grant_is_inherited),
+    UNIT(of_two_as_generous_the_first_is_inherited),
+    UNIT(of_256_profiles_each_holds_its_own),
     UNIT(the_more_generous_is_the_one_that_lets_through_more)
 };
 

@@ -88,6 +88,72 @@ a_line_gives_what_the_profile_allows_and_no_more(void)
 }
 
 
+/*
+ * The roles of a line in the order in which it permits them, each once, and
+ * what all may do.  As much memory as was asked for, in which there may be
+ * something already.
+ */
+static void
+reaches(const char *file, int line, const char *blocks, const char *text,
+    const char *roles, const char *methods)
+{
+    char           err[PU_ERROR_SIZE], out[256];
+    size_t         i, room;
+    pu_buf_t       b;
+    pu_str_t       words[PROFILES_WORDS_MAX], in[PROFILES_WORDS_MAX];
+    pu_rule_t      rule;
+    profiles_t     w;
+    pu_permit_t   *permits;
+    pu_profiles_t  all;
+
+    unit_check(file, line, profiles(&w, blocks), blocks);
+    all = w.all;
+    all.items = malloc(all.n * sizeof(pu_profile_t));
+    memcpy(all.items, w.items, all.n * sizeof(pu_profile_t));
+
+    memset(&rule, 0, sizeof(rule));
+    rule.words = in;
+    CHECK(pu_rule_read(&rule, words, words_of(words, text), 1,
+                       "proxy_user_role", err));
+    rule.npermits = 1;
+    room = pu_rule_room(&rule, &all);
+    permits = calloc(room, sizeof(pu_permit_t));
+    pu_rule_permit(&rule, &all, permits);
+    pu_buf_init(&b, out, sizeof(out));
+
+    for (i = 0; i < rule.npermits && i < room; i++) {
+        pu_buf_text(&b, i ? " " : "");
+        pu_buf_str(&b, rule.permits[i].role);
+    }
+
+    unit_int(file, line, rule.npermits, i, text);
+    unit_str(file, line, pu_buf_written(&b), pu_str(roles), text);
+    unit_check(file, line, rule.methods == methods_of(methods), methods);
+
+    free(permits);
+    free(all.items);
+}
+
+#define REACHES(blocks, text, roles, methods)                                 \
+    reaches(__FILE__, __LINE__, blocks, text, roles, methods)
+
+
+static void
+a_line_reaches_each_role_once(void)
+{
+    REACHES("admin: inherit guest | root: inherit guest; methods GET",
+            "guest GET POST", "guest admin root", "GET POST");
+    REACHES("admin: inherit guest staff; methods PUT", "guest staff GET PUT",
+            "guest admin staff", "GET PUT");
+    REACHES("admin: inherit staff; methods PUT", "admin staff PUT GET",
+            "admin staff", "GET PUT");
+    REACHES("admin: methods GET | boss: inherit other | chief: inherit other",
+            "admin other POST GET", "admin other boss chief", "GET POST");
+    REACHES("reader: methods GET | writer: methods POST", "reader writer",
+            "reader writer", "GET POST");
+}
+
+
 static void
 the_line_that_is_needed_is_one_that_permits(void)
 {
@@ -129,6 +195,8 @@ a_line_is_also_for_who_inherits_its_role(void)
               PU_OK);
     CHECK_INT(decide(&w, "admin reader DELETE", "admin", "DELETE",
                      "admin reader DELETE"), PU_OK);
+    CHECK_INT(decide(&w, "reader admin DELETE", "admin", "DELETE",
+                     "reader admin DELETE"), PU_OK);
 }
 
 
@@ -190,6 +258,7 @@ a_grant_ends_at_the_earlier_of_its_own_end_and_max_grant(void)
     /* not known when: ended */
 
     CHECK_STR(roles_at(&w, "oncall", 50, &until), "token");
+    CHECK_STR(roles_at(&w, "oncall", 0, &until), "token");
     CHECK_STR(roles_at(&w, "oncall=5000", 1000, &until), "token");
     CHECK_STR(roles_at(&w, "oncall@0", 1000, &until), "token");
 
@@ -262,6 +331,7 @@ a_cap_may_name_what_the_user_inherits_and_never_more(void)
 
 static const unit_test_t  tests[] = {
     UNIT(a_line_gives_what_the_profile_allows_and_no_more),
+    UNIT(a_line_reaches_each_role_once),
     UNIT(the_line_that_is_needed_is_one_that_permits),
     UNIT(a_line_is_also_for_who_inherits_its_role),
     UNIT(a_role_that_is_inherited_without_a_profile_does_not_open_the_ceiling),
