@@ -264,17 +264,12 @@ pu_word_index(pu_str_t word, const char *const *words, size_t n)
 }
 
 
-/* Absent is 0; there is nothing of ours before 1970. */
+/* Absent leaves the 0 that is there; nothing of ours is before 1970. */
 
 static int
 pu_field_seconds(pu_str_t field, int64_t *n)
 {
-    if (field.data == NULL) {
-        *n = 0;
-        return 1;
-    }
-
-    return pu_seconds(field, n);
+    return field.data == NULL || pu_seconds(field, n);
 }
 
 
@@ -376,11 +371,7 @@ pu_user_unpack(pu_user_t *user, const uint8_t *data, size_t len)
     size_t       name, issuer, subject, roles, scopes;
     pu_unpack_t  u;
 
-    memset(user, 0, sizeof(pu_user_t));
-
-    u.pos = data;
-    u.end = data + len;
-    u.bad = 0;
+    u = (pu_unpack_t) { data, data + len, 0 };
 
     flags = pu_unpack_byte(&u);
     word = pu_unpack_byte(&u);
@@ -466,11 +457,7 @@ pu_handle_unpack(pu_handle_t *handle, const uint8_t *data, size_t len)
     size_t       id, roles, scopes, networks;
     pu_unpack_t  u;
 
-    memset(handle, 0, sizeof(pu_handle_t));
-
-    u.pos = data;
-    u.end = data + len;
-    u.bad = 0;
+    u = (pu_unpack_t) { data, data + len, 0 };
 
     flags = pu_unpack_byte(&u);
 

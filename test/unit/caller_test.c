@@ -258,6 +258,26 @@ scopes_are_in_scope_then_scp_or_where_it_says(void)
 }
 
 
+/* The shortest words there are, so the most in a text of its length. */
+static void
+many_scopes_of_one_letter_are_all_there(void)
+{
+    int   c;
+    char  payload[1024], scopes[256], *p;
+
+    for (p = scopes, c = '#'; c <= '~'; c++) {
+        if (c != '\\') {
+            p += sprintf(p, "%c ", c);
+        }
+    }
+
+    p[-1] = '\0';
+    snprintf(payload, sizeof(payload), MINT_WITH("\"scope\":\"%s\""),
+             scopes);
+    SCOPES(NULL, payload, scopes);
+}
+
+
 static void
 a_list_of_scopes_as_long_as_the_token_works(void)
 {
@@ -401,7 +421,13 @@ a_link_is_a_clean_text_of_its_claim(void)
              MINT_WITH("\"mail\":{\"work\":\"%s\"}"), text);
     LINK(payload, text);
 
-    /* without the line there is none */
+    /* of one step, or of none: without the line there is none */
+
+    scene_open(&scene, "provision known;link user_name mail",
+               MINT_WITH("\"mail\":\"al@x\""));
+    CHECK_INT(scene.reason, PU_OK);
+    CHECK_STR(scene.token.link, "al@x");
+    scene_close(&scene);
 
     scene_open(&scene, "provision known",
                MINT_WITH("\"mail\":{\"work\":\"al@x\"}"));
@@ -449,6 +475,7 @@ static const unit_test_t  tests[] = {
     UNIT(scopes_are_a_set_of_scope_tokens),
     UNIT(a_scope_has_at_most_255_bytes),
     UNIT(scopes_are_in_scope_then_scp_or_where_it_says),
+    UNIT(many_scopes_of_one_letter_are_all_there),
     UNIT(a_list_of_scopes_as_long_as_the_token_works),
     UNIT(the_display_name_falls_back_to_the_subject),
     UNIT(a_service_is_its_own_client),

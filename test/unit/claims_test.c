@@ -425,13 +425,15 @@ a_claim_rule_compares_strings_and_what_was_written(void)
         { "\"x 1.0\"", PU_TOKEN_CLAIMS }, { "true", PU_OK },
         { "\"true\"", PU_OK }, { "false", PU_TOKEN_CLAIMS },
         { "null", PU_TOKEN_CLAIMS }, { "\"\"", PU_TOKEN_CLAIMS },
-        { "\"true\\u0000\"", PU_TOKEN_CLAIMS }
+        { "\"true\\u0000\"", PU_TOKEN_CLAIMS },
+        { "\"True\"", PU_TOKEN_CLAIMS }, { "{}", PU_TOKEN_CLAIMS },
+        { "[[]]", PU_TOKEN_CLAIMS }
     };
 
     for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         snprintf(payload, sizeof(payload), START AUD EXP ",\"level\": %s }",
                  values[i].value);
-        GIVES("claim level 1.0 true null", payload, values[i].reason);
+        GIVES("claim level 1.0 true null {} []", payload, values[i].reason);
     }
 
     GIVES("claim level 1.0", START AUD EXP "}", PU_TOKEN_CLAIMS);

@@ -98,6 +98,7 @@ ids_have_one_form(void)
     CHECK(!pu_user_id_ok(PU_STR(ID "A")));
     CHECK(!pu_user_id_ok(PU_STR("k_AAAAAAAAAAAAAAAAAAAAAA")));
     CHECK(!pu_user_id_ok(PU_STR("u_AAAAAAAAAAAAAAAAAAAAA=")));
+    CHECK(!pu_user_id_ok(PU_STR("u_=AAAAAAAAAAAAAAAAAAAAA")));
     CHECK(!pu_user_id_ok(PU_STR("u_AAAAAAAAAA AAAAAAAAAAA")));
     CHECK(!pu_user_id_ok(PU_STR("u_AAAAAAAAAA\0AAAAAAAAAAA")));
     CHECK(!pu_user_id_ok(PU_STR("u_AAAAAAAAAA\nAAAAAAAAAAA")));
@@ -165,6 +166,44 @@ a_record_seeded_by_hand_needs_its_state_only(void)
     CHECK_INT(user.expires, 0);
     CHECK_INT(user.version, 0);
     CHECK(user.scopes.data == NULL);
+}
+
+
+/* Whatever was in the memory before. */
+static void
+a_record_that_is_refused_leaves_nobody(void)
+{
+    pu_user_t      user;
+    user_fields_t  fields;
+
+    fields = alice;
+    fields.field[9] = "x";
+    memset(&user, 0xff, sizeof(user));
+    CHECK(!user_of(&user, &fields));
+    CHECK(user.id.len == 0 && user.roles.len == 0);
+    CHECK(user.roles.data == NULL && user.scopes.data == NULL);
+
+    memset(&user, 0xff, sizeof(user));
+    CHECK(user_of(&user, &seeded));
+    CHECK_INT(user.epoch, 0);
+    CHECK_INT(user.expires, 0);
+    CHECK_INT(user.version, 0);
+}
+
+
+static void
+every_type_is_read(void)
+{
+    pu_user_t      user;
+    user_fields_t  fields;
+
+    fields = alice;
+    fields.field[1] = "service";
+    CHECK(user_of(&user, &fields));
+    CHECK_INT(user.type, PU_SERVICE);
+    fields.field[1] = "application";
+    CHECK(user_of(&user, &fields));
+    CHECK_INT(user.type, PU_APPLICATION);
 }
 
 
@@ -263,6 +302,40 @@ records_over_the_limits_are_unreadable(void)
 }
 
 
+/* What is read can be packed, and the largest that can be is read. */
+static void
+records_are_read_as_long_as_they_can_be_packed(void)
+{
+    char           text[PU_USER_PACKED_MAX + 1];
+    uint8_t        bytes[PU_USER_RECORD_MAX];
+    size_t         n;
+    pu_user_t      user;
+    pu_handle_t    handle;
+    user_fields_t  fields;
+
+    memset(text, 'x', sizeof(text));
+    fields = seeded;
+    fields.field[0] = text;
+    CHECK(user_of(&user, &seeded));
+    n = PU_USER_PACKED_MAX - pu_user_pack(&user, bytes, sizeof(bytes));
+    text[n] = '\0';
+    CHECK(user_of(&user, &fields));
+    CHECK_INT(pu_user_pack(&user, bytes, sizeof(bytes)), PU_USER_PACKED_MAX);
+    memcpy(text + n, "x", 2);
+    CHECK(!user_of(&user, &fields));
+
+    memset(text, 'x', sizeof(text));
+    CHECK(handle_of(&handle, ID, "active", NULL, NULL, NULL, "", NULL));
+    n = PU_HANDLE_PACKED_MAX - pu_handle_pack(&handle, bytes, sizeof(bytes));
+    text[n] = '\0';
+    CHECK(handle_of(&handle, ID, "active", NULL, NULL, NULL, text, NULL));
+    CHECK_INT(pu_handle_pack(&handle, bytes, PU_HANDLE_PACKED_MAX),
+              PU_HANDLE_PACKED_MAX);
+    memcpy(text + n, "x", 2);
+    CHECK(!handle_of(&handle, ID, "active", NULL, NULL, NULL, text, NULL));
+}
+
+
 static void
 packing_keeps_every_user_field(void)
 {
@@ -289,6 +362,17 @@ packing_keeps_every_user_field(void)
     CHECK_INT(copy.version, 7);
     CHECK_INT(copy.state, PU_STATE_DELETED);
     CHECK_INT(copy.type, PU_APPLICATION);
+
+    user.state = PU_STATE_SUSPENDED;
+    user.epoch = 1;
+    user.expires = 0;
+    len = pu_user_pack(&user, bytes, sizeof(bytes));
+    CHECK(pu_user_unpack(&copy, bytes, len));
+    CHECK_INT(copy.state, PU_STATE_SUSPENDED);
+    CHECK_INT(copy.epoch, 1);
+    CHECK_INT(copy.expires, 0);
+    CHECK_STR(copy.id, ID);
+    CHECK_STR(copy.scopes, "read write");
 }
 
 
@@ -422,8 +506,20 @@ handles_are_read_packed_and_unpacked(void)
     CHECK_INT(copy.expires, 9);
     CHECK(copy.revoked);
 
+    CHECK(handle_of(&handle, ID, "active", "1", NULL, "a", "s t", "::1"));
+    len = pu_handle_pack(&handle, bytes, sizeof(bytes));
+    CHECK_INT(pu_handle_pack(&handle, bytes, len), len);
+    CHECK(pu_handle_unpack(&copy, bytes, len));
+    CHECK_INT(copy.not_before, 1);
+    CHECK_INT(copy.expires, 0);
+    CHECK_STR(copy.user, ID);
+    CHECK_STR(copy.roles, "a");
+    CHECK_STR(copy.scopes, "s t");
+    CHECK_STR(copy.networks, "::1");
+
     CHECK(handle_of(&handle, ID, "active", NULL, NULL, NULL, NULL, NULL));
     len = pu_handle_pack(&handle, bytes, sizeof(bytes));
+    CHECK_INT(bytes[0], 0);             /* no flag: nothing that is optional */
     CHECK(pu_handle_unpack(&copy, bytes, len));
     CHECK(copy.roles.data == NULL && copy.scopes.data == NULL);
     CHECK(copy.networks.data == NULL);
@@ -560,9 +656,12 @@ static const unit_test_t  tests[] = {
     UNIT(the_handle_digest_separates_issuer_and_subject),
     UNIT(a_full_record_is_read),
     UNIT(a_record_seeded_by_hand_needs_its_state_only),
+    UNIT(a_record_that_is_refused_leaves_nobody),
+    UNIT(every_type_is_read),
     UNIT(nonsense_in_a_field_makes_the_record_unreadable),
     UNIT(a_role_that_is_none_makes_the_record_unreadable),
     UNIT(records_over_the_limits_are_unreadable),
+    UNIT(records_are_read_as_long_as_they_can_be_packed),
     UNIT(packing_keeps_every_user_field),
     UNIT(packing_tells_an_empty_cap_from_none),
     UNIT(packed_records_are_small),
