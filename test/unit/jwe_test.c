@@ -611,6 +611,44 @@ a_token_in_a_jwe_is_verified_in_full(void)
 }
 
 
+/* In the long run: malloc counts a few of what it got back as not its own. */
+static void
+a_token_in_a_jwe_leaves_nothing_behind(void)
+{
+    int         n;
+    char       *signed_text, *text;
+    size_t      whole, signature;
+    world_t     world;
+    pu_token_t  token;
+
+    world_open(&world, NULL);
+    world.issuer->decryption = keys_of(OCT32);
+    signed_text = mint_token(world.pkey, PU_ES256, NULL, MINT_CLAIMS);
+    text = lock(OCT32, "dir", "A256GCM", "{}", signed_text);
+
+    whole = signature = 0;
+
+    for (n = 0; n < 80; n++) {
+        whole = (n == 40) ? mallinfo2().uordblks : whole;
+        CHECK_INT(verify(world.issuer, text, &token), PU_OK);
+        pu_token_clear(&token);
+    }
+
+    CHECK_INT(mallinfo2().uordblks - whole, 0);
+
+    for (n = 0; n < 80; n++) {
+        signature = (n == 40) ? mallinfo2().uordblks : signature;
+        CHECK_INT(pu_token_signature(pu_str(text), world.issuer), PU_OK);
+    }
+
+    CHECK_INT(mallinfo2().uordblks - signature, 0);
+
+    free(text);
+    free(signed_text);
+    world_close(&world);
+}
+
+
 static const unit_test_t  tests[] = {
     UNIT(every_published_example_is_what_we_say_of_it),
     UNIT_FOR("C8, J4", no_base64url_ends_the_process),
@@ -620,7 +658,8 @@ static const unit_test_t  tests[] = {
     UNIT(keys_that_are_refused),
     UNIT(a_kid_chooses_among_keys),
     UNIT(opening_leaves_nothing_behind),
-    UNIT_FOR("H11, J9", a_token_in_a_jwe_is_verified_in_full)
+    UNIT_FOR("H11, J9", a_token_in_a_jwe_is_verified_in_full),
+    UNIT(a_token_in_a_jwe_leaves_nothing_behind)
 };
 
 UNIT_MAIN(tests)
