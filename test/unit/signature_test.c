@@ -199,6 +199,22 @@ every_algorithm_verifies_its_own_signature_only(void)
 }
 
 
+/* What stands beside a key is no algorithm of it. */
+static void
+no_key_has_an_algorithm_that_there_is_not(void)
+{
+    pu_key_t   near[3];
+    signer_t   signer;
+
+    signer_open(&signer, PU_EDDSA);
+    near[0] = near[1] = near[2] = signer.keys->keys[0];
+    CHECK(pu_key_verify(&near[1], PU_EDDSA, TEXT, signer.signature));
+    CHECK(!pu_key_verify(&near[1], PU_ALG_NONE, TEXT, signer.signature));
+    CHECK(!pu_key_verify(&near[1], PU_ALG_COUNT, TEXT, signer.signature));
+    signer_close(&signer);
+}
+
+
 static void
 a_signature_of_another_key_does_not_hold(void)
 {
@@ -533,6 +549,7 @@ static const unit_test_t  tests[] = {
     UNIT(rfc_7515_a3_es256),
     UNIT(rfc_8037_a4_eddsa),
     UNIT(every_algorithm_verifies_its_own_signature_only),
+    UNIT(no_key_has_an_algorithm_that_there_is_not),
     UNIT(a_signature_of_another_key_does_not_hold),
     UNIT_FOR("S1", a_signature_has_the_exact_length),
     UNIT_FOR("S1", an_ecdsa_signature_is_not_der),
