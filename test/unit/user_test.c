@@ -389,6 +389,7 @@ packing_tells_an_empty_cap_from_none(void)
     len = pu_user_pack(&user, bytes, sizeof(bytes));
     CHECK(pu_user_unpack(&copy, bytes, len));
     CHECK(copy.scopes.data == NULL);
+    CHECK_INT(copy.scopes.len, 0);
 
     fields.field[6] = "";
     CHECK(user_of(&user, &fields));
@@ -523,6 +524,7 @@ handles_are_read_packed_and_unpacked(void)
     CHECK(pu_handle_unpack(&copy, bytes, len));
     CHECK(copy.roles.data == NULL && copy.scopes.data == NULL);
     CHECK(copy.networks.data == NULL);
+    CHECK_INT(copy.roles.len + copy.scopes.len + copy.networks.len, 0);
     CHECK_INT(copy.not_before, 0);
     CHECK(!copy.revoked);
     CHECK_INT(pu_handle_pack(&handle, bytes, len - 1), 0);
