@@ -347,10 +347,16 @@ sub all_workers {
 sub reload {
     my ($self, $seconds) = @_;
 
-    my %old = map { $_ => 1 } $self->workers;
+    my $end = time + patience($seconds // 5);
+    my %old;
+
+    # A port listens before there is a worker.
+    until (%old = map { $_ => 1 } $self->workers) {
+        return 0 if time > $end;
+        sleep 0.02;
+    }
     $self->signal('HUP');
 
-    my $end = time + patience($seconds // 5);
     while (time < $end) {
         my @now = $self->workers;
         return 1 if @now && !grep { $old{$_} } @now;
