@@ -73,9 +73,9 @@ pu_reader_free(pu_reader_t *r)
 static void *
 pu_reader_array(const redisReadTask *task, pu_elements_t n)
 {
-    size_t               depth;
-    const pu_reader_t   *r = task->privdata;
-    const redisReadTask *in;
+    size_t                depth;
+    const pu_reader_t    *r = task->privdata;
+    const redisReadTask  *in;
 
     /* an int below zero becomes more than any bound */
 

@@ -124,7 +124,7 @@ int pu_seconds(pu_str_t s, int64_t *n);
 /*
  * For the shared memory.  pack returns the length or 0 when "size" is too
  * small; unpack points into "data" and returns 1, or 0 when the bytes make no
- * sense.
+ * sense: what it has read by then means nothing.
  */
 size_t pu_user_pack(const pu_user_t *user, uint8_t *out, size_t size);
 int pu_user_unpack(pu_user_t *user, const uint8_t *data, size_t len);
