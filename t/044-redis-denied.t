@@ -1,5 +1,5 @@
 # A Redis that does not let the module in: a wrong password, a user without
-# the rights. Nobody is let in for it, the log says what to look at, no secret
+# the rights, no room for one more client. Nobody is let in for it, the log says what to look at, no secret
 # is in it, and Redis is not asked again and again.
 
 use strict;
@@ -7,6 +7,7 @@ use warnings;
 
 use lib 't/lib';
 use ProxyUser;
+use ProxyUser::Faults qw(shim);
 use ProxyUser::Store;
 use Test::More;
 
@@ -104,6 +105,34 @@ subtest 'NOAUTH and WRONGPASS' => sub {
     my $seconds = within(13, sub { verdict($nginx, $new->()) eq '200 ok' });
     ok defined $seconds, 'after ten seconds it is tried again';
     cmp_ok $seconds // 0, '>', 5, 'and not before';
+};
+
+
+# It says so and closes: with luck before the module has said anything, whose
+# bytes then find nobody.
+subtest 'a Redis that is full' => sub {
+    plan skip_all => 'a sanitizer has to come first'
+        if $ENV{PROXY_USER_MODULE} eq '';
+
+    my $redis = redis_start(config => [maxclients => 1]);
+    $redis->command('PING');
+
+    my %at = (
+        'over TCP' => 'redis://127.0.0.1:$TEST_NGINX_REDIS_PORT/1',
+        'over a Unix socket' => 'unix:$TEST_NGINX_REDIS_SOCKET',
+    );
+    local $ENV{LD_PRELOAD} = shim('connect');
+    local $ENV{FAULT_CONNECT} = 50_000;
+
+    for my $how (sort keys %at) {
+        my $nginx = store_nginx(url => $at{$how});
+        unavailable($nginx, $how,
+                    qr/it answered "ERR max number of clients reached"/);
+    }
+
+    $redis->command(qw(CONFIG SET maxclients 100));
+    my $nginx = store_nginx();
+    is verdict($nginx, as('erin')), '200 ok', 'with room it lets in';
 };
 
 

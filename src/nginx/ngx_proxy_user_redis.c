@@ -11,6 +11,8 @@
 
 
 static void ngx_proxy_user_redis_flush_handler(ngx_event_t *ev);
+static void ngx_proxy_user_redis_write(ngx_proxy_user_redis_t *redis);
+static void ngx_proxy_user_redis_read(ngx_proxy_user_redis_t *redis);
 static void ngx_proxy_user_redis_timer_handler(ngx_event_t *ev);
 static ngx_uint_t ngx_proxy_user_redis_late(ngx_proxy_user_redis_t *redis);
 static ngx_int_t ngx_proxy_user_redis_flush(ngx_proxy_user_redis_t *redis);
@@ -22,10 +24,6 @@ static ngx_uint_t ngx_proxy_user_redis_good(ngx_proxy_user_redis_t *redis);
 static void ngx_proxy_user_redis_disconnect(ngx_proxy_user_redis_t *redis);
 static void ngx_proxy_user_redis_complete(
     ngx_proxy_user_redis_command_t *command, redisReply *reply);
-static size_t ngx_proxy_user_redis_said(u_char *text,
-    const redisReply *error);
-static ngx_uint_t ngx_proxy_user_redis_is(const redisReply *reply,
-    const char *code);
 
 
 ngx_proxy_user_redis_t *
@@ -208,21 +206,34 @@ ngx_proxy_user_redis_write_handler(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_proxy_user_redis_flush(redis) != NGX_OK) {
-        ngx_proxy_user_redis_fail(redis, "cannot write", ngx_socket_errno);
-    }
+    ngx_proxy_user_redis_write(redis);
 }
 
 
 static void
 ngx_proxy_user_redis_flush_handler(ngx_event_t *ev)
 {
-    ngx_proxy_user_redis_t  *redis;
+    ngx_proxy_user_redis_write(ev->data);
+}
 
-    redis = ev->data;
 
-    if (ngx_proxy_user_redis_flush(redis) != NGX_OK) {
-        ngx_proxy_user_redis_fail(redis, "cannot write", ngx_socket_errno);
+static void
+ngx_proxy_user_redis_write(ngx_proxy_user_redis_t *redis)
+{
+    ngx_err_t  err;
+
+    if (ngx_proxy_user_redis_flush(redis) == NGX_OK) {
+        return;
+    }
+
+    err = ngx_socket_errno;
+
+    /* who closed may have said why */
+
+    ngx_proxy_user_redis_read(redis);
+
+    if (redis->peer.connection) {
+        ngx_proxy_user_redis_fail(redis, "cannot write", err);
     }
 }
 
@@ -334,6 +345,21 @@ ngx_proxy_user_redis_read_handler(ngx_event_t *ev)
 }
 
 
+/* What has arrived, although epoll did not report it yet. */
+
+static void
+ngx_proxy_user_redis_read(ngx_proxy_user_redis_t *redis)
+{
+    ngx_event_t  *rev;
+
+    rev = redis->peer.connection->read;
+    rev->ready = 1;
+    rev->available = -1;
+
+    ngx_proxy_user_redis_read_handler(rev);
+}
+
+
 /* NGX_ERROR: the connection is gone. */
 
 static ngx_int_t
@@ -373,6 +399,13 @@ ngx_proxy_user_redis_answer(ngx_proxy_user_redis_t *redis, redisReply *reply)
     ngx_proxy_user_redis_command_t  *command;
 
     if (ngx_queue_empty(&redis->sent)) {
+
+        /* why it is about to close, as when it has too many clients */
+
+        if (reply->type == REDIS_REPLY_ERROR) {
+            ngx_proxy_user_redis_trouble(redis, reply);
+        }
+
         ngx_proxy_user_redis_fail(redis, "it spoke without being asked", 0);
         return NGX_ERROR;
     }
@@ -466,16 +499,7 @@ ngx_proxy_user_redis_timer_handler(ngx_event_t *ev)
 static ngx_uint_t
 ngx_proxy_user_redis_late(ngx_proxy_user_redis_t *redis)
 {
-    ngx_event_t  *rev;
-
-    rev = redis->peer.connection->read;
-
-    /* as for an event that epoll reports */
-
-    rev->ready = 1;
-    rev->available = -1;
-
-    ngx_proxy_user_redis_read_handler(rev);
+    ngx_proxy_user_redis_read(redis);
 
     return redis->commands == 0 || redis->timer.timer_set;
 }
@@ -660,125 +684,4 @@ ngx_proxy_user_redis_complete(ngx_proxy_user_redis_command_t *command,
     }
 
     ngx_free(command);
-}
-
-
-void
-ngx_proxy_user_redis_available(ngx_proxy_user_redis_t *redis)
-{
-    if (redis->troubled) {
-        redis->troubled = 0;
-        ngx_log_error(NGX_LOG_NOTICE, redis->log, 0,
-                      "proxy_user: redis \"%V\" is available again "
-                      "for %s", &redis->conf->url, redis->options->name);
-    }
-}
-
-
-void
-ngx_proxy_user_redis_trouble(ngx_proxy_user_redis_t *redis,
-    const redisReply *error)
-{
-    size_t       len;
-    u_char       text[NGX_PROXY_USER_REDIS_TEXT];
-    const char  *hint;
-
-    if (error == NULL) {
-        redis->failed = 0;
-        redis->proven = 1;
-        redis->doubted = 0;
-        ngx_proxy_user_redis_available(redis);
-        return;
-    }
-
-    if (redis->troubled) {
-        return;
-    }
-
-    redis->troubled = 1;
-
-    if (error->type != REDIS_REPLY_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, redis->log, 0,
-                      "proxy_user: redis \"%V\" is not available for %s: "
-                      "its answer makes no sense",
-                      &redis->conf->url, redis->options->name);
-        return;
-    }
-
-    hint = "";
-
-    if (ngx_proxy_user_redis_denied(error)) {
-        hint = "; check password_file and the user's rights";
-
-    } else if (ngx_proxy_user_redis_is(error, "MOVED")
-               || ngx_proxy_user_redis_is(error, "ASK"))
-    {
-        hint = "; this is a Redis Cluster, which needs a node of its own";
-
-    } else if (ngx_proxy_user_redis_is(error, "READONLY")) {
-        hint = "; this is a replica, users cannot be made here";
-    }
-
-    len = ngx_proxy_user_redis_said(text, error);
-
-    ngx_log_error(NGX_LOG_ERR, redis->log, 0,
-                  "proxy_user: redis \"%V\" is not available for %s: "
-                  "it answered \"%*s\"%s",
-                  &redis->conf->url, redis->options->name, len, text, hint);
-}
-
-
-/*
- * The error's text, made fit for a log.  What Redis does not know it repeats
- * with its arguments, and one of them may be a password.
- */
-
-static size_t
-ngx_proxy_user_redis_said(u_char *text, const redisReply *error)
-{
-    u_char   c;
-    size_t   i, len;
-
-    len = ngx_min((size_t) error->len, NGX_PROXY_USER_REDIS_TEXT);
-
-    if (ngx_proxy_user_redis_is(error, "ERR unknown command")) {
-        len = sizeof("ERR unknown command") - 1;
-    }
-
-    for (i = 0; i < len; i++) {
-        c = error->str[i];
-        text[i] = (c < 0x20 || c >= 0x7f) ? '?' : c;
-    }
-
-    return len;
-}
-
-
-static ngx_uint_t
-ngx_proxy_user_redis_is(const redisReply *reply, const char *code)
-{
-    size_t  len;
-
-    len = ngx_strlen(code);
-
-    return reply->type == REDIS_REPLY_ERROR
-           && (size_t) reply->len >= len
-           && ngx_memcmp(reply->str, code, len) == 0;
-}
-
-
-/* Errors that will be the same until somebody changes the configuration. */
-
-ngx_uint_t
-ngx_proxy_user_redis_denied(const redisReply *reply)
-{
-    return ngx_proxy_user_redis_is(reply, "NOAUTH")
-           || ngx_proxy_user_redis_is(reply, "WRONGPASS")
-           || ngx_proxy_user_redis_is(reply, "ERR invalid password")
-           || ngx_proxy_user_redis_is(reply, "ERR Client sent AUTH")
-           || ngx_proxy_user_redis_is(reply, "ERR AUTH")
-
-           /* the script is longer than Redis reads before it knows who */
-           || ngx_proxy_user_redis_is(reply,
-                                      "ERR Protocol error: unauthenticated");
 }

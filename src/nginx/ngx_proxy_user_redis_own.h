@@ -1,6 +1,7 @@
 /*
- * What the two files of a Redis connection share: redis.c sends and matches
- * answers, redis_connect.c brings a connection up.  For nobody else.
+ * What the files of a Redis connection share: redis.c sends and matches
+ * answers, redis_connect.c brings a connection up, redis_error.c logs what is
+ * wrong with it.  For nobody else.
  */
 
 #ifndef NGX_PROXY_USER_REDIS_OWN_H
@@ -95,6 +96,8 @@ void ngx_proxy_user_redis_watch(ngx_proxy_user_redis_t *redis);
  */
 void ngx_proxy_user_redis_fail(ngx_proxy_user_redis_t *redis,
     const char *why, ngx_err_t err);
+
+/* redis_error.c */
 
 /* Trouble is over, as far as anybody can tell. */
 void ngx_proxy_user_redis_available(ngx_proxy_user_redis_t *redis);
