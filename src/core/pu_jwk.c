@@ -286,10 +286,10 @@ pu_jwk_rsa(pu_key_t *key, const json_t *jwk, char *err)
         return 0;
     }
 
-    fault = pu_rsa_modulus_fault(n, (size_t) len);
+    fault = pu_rsa_exponent_fault(e, elen, &exponent);
 
     if (fault == NULL) {
-        fault = pu_rsa_exponent_fault(e, elen, &exponent);
+        fault = pu_rsa_modulus_fault(n, (size_t) len);
     }
 
     if (fault != NULL) {

@@ -43,6 +43,7 @@ ngx_proxy_user_credential(ngx_http_request_t *r,
 
     for (i = 0; i < conf->sources->nelts; i++) {
         n = 0;
+        ngx_str_null(&token);
 
         switch (source[i].place) {
 

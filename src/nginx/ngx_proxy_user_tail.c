@@ -246,21 +246,25 @@ ngx_proxy_user_tail_started(void *data, redisReply *reply)
     pu_log_id_t     id;
     pu_log_entry_t  entry;
 
+    /* where an empty log ends */
+
+    id.ms = 0;
+    id.seq = 0;
+    ngx_memzero(digest, PU_SHA256_LEN);
+
     if (reply == NULL || ngx_proxy_user_tail_refused(tail, reply)) {
         tail->failed = 1;
 
-    } else if (reply->elements == 0) {
-        id.ms = 0;
-        id.seq = 0;
-        ngx_memzero(digest, PU_SHA256_LEN);
+    } else if (reply->elements != 0) {
 
-    } else if (pu_log_entry(reply->element[0], &entry)
-               && ngx_proxy_user_tail_digest(digest, &entry) == NGX_OK)
-    {
-        id = entry.id;
+        if (pu_log_entry(reply->element[0], &entry)
+            && ngx_proxy_user_tail_digest(digest, &entry) == NGX_OK)
+        {
+            id = entry.id;
 
-    } else {
-        tail->failed = 1;
+        } else {
+            tail->failed = 1;
+        }
     }
 
     if (tail->failed

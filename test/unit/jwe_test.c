@@ -458,9 +458,22 @@ a_kid_chooses_among_keys(void)
 
 
 /*
- * A thousand tokens, good and bad, leave nothing behind: libcjose 0.6.2.1 does
- * for ECDH-ES, which is why it is not asked. AddressSanitizer's malloc has no
- * such count.
+ * So many rounds, which all did the same, may leave less than one block each:
+ * what malloc keeps at hand it counts as not its own. AddressSanitizer's has
+ * no such count.
+ */
+static void
+nothing_is_left(size_t before, size_t rounds)
+{
+    const size_t  smallest = 16;
+
+    CHECK(mallinfo2().uordblks < before + rounds * smallest);
+}
+
+
+/*
+ * A thousand tokens, good and bad: libcjose 0.6.2.1 leaves something of each
+ * for ECDH-ES, which is why it is not asked.
  */
 static void
 opening_leaves_nothing_behind(void)
@@ -503,7 +516,7 @@ opening_leaves_nothing_behind(void)
                 pu_jwe_plain_free(plain);
             }
 
-            CHECK_INT(mallinfo2().uordblks - before, 0);
+            nothing_is_left(before, 1000);
         }
 
         pu_jwe_keys_free(keys);
@@ -611,7 +624,6 @@ a_token_in_a_jwe_is_verified_in_full(void)
 }
 
 
-/* In the long run: malloc counts a few of what it got back as not its own. */
 static void
 a_token_in_a_jwe_leaves_nothing_behind(void)
 {
@@ -628,20 +640,20 @@ a_token_in_a_jwe_leaves_nothing_behind(void)
 
     whole = signature = 0;
 
-    for (n = 0; n < 80; n++) {
-        whole = (n == 40) ? mallinfo2().uordblks : whole;
+    for (n = 0; n < 400; n++) {
+        whole = (n == 100) ? mallinfo2().uordblks : whole;
         CHECK_INT(verify(world.issuer, text, &token), PU_OK);
         pu_token_clear(&token);
     }
 
-    CHECK_INT(mallinfo2().uordblks - whole, 0);
+    nothing_is_left(whole, 300);
 
-    for (n = 0; n < 80; n++) {
-        signature = (n == 40) ? mallinfo2().uordblks : signature;
+    for (n = 0; n < 400; n++) {
+        signature = (n == 100) ? mallinfo2().uordblks : signature;
         CHECK_INT(pu_token_signature(pu_str(text), world.issuer), PU_OK);
     }
 
-    CHECK_INT(mallinfo2().uordblks - signature, 0);
+    nothing_is_left(signature, 300);
 
     free(text);
     free(signed_text);
