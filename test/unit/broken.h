@@ -33,8 +33,6 @@ static int  gone;                       /* of BN_CTX_get: all that follow */
 static int  cut;                        /* a MAC that fails is a short one */
 static int  yes_to_all;                 /* whatever signature is asked for */
 
-static long  held;                      /* blocks of memory, by anybody */
-
 
 /* Not a library's: dladdr is slow, and the same callers come all the time. */
 static int
@@ -68,6 +66,9 @@ refused(const void *caller)
 }
 
 #define REFUSED()  refused(__builtin_return_address(0))
+
+#define NO_MEMORY()  REFUSED()
+#include "held.h"
 
 
 /* OpenSSL says why; jansson has nowhere to say it. */
@@ -317,55 +318,6 @@ EVP_DigestSign(EVP_MD_CTX *ctx, unsigned char *sig, size_t *n,
 
     return (no && !cut) ? 0 : rc;
 }
-
-
-#ifndef __SANITIZE_ADDRESS__
-
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_realloc(void *p, size_t size);
-extern void __libc_free(void *p);
-
-
-static void *
-counted(void *p)
-{
-    held += (p != NULL);
-
-    return p;
-}
-
-
-void *
-malloc(size_t size)
-{
-    return REFUSED() ? NULL : counted(__libc_malloc(size));
-}
-
-
-void *
-calloc(size_t n, size_t size)
-{
-    return REFUSED() ? NULL : counted(__libc_calloc(n, size));
-}
-
-
-void *
-realloc(void *p, size_t size)
-{
-    return (p == NULL) ? counted(__libc_malloc(size))
-                       : __libc_realloc(p, size);
-}
-
-
-void
-free(void *p)
-{
-    held -= (p != NULL);
-    __libc_free(p);
-}
-
-#endif
 
 
 /* From now on; who asks whether it happened ends it. */

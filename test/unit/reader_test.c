@@ -14,8 +14,14 @@
 #define ELEMENTS  3
 
 
-static int   no_reader;                 /* hiredis has no memory for one */
-static long  held;                      /* blocks of memory, by anybody */
+static int  no_reader;                  /* hiredis has no memory for one */
+
+#ifndef __SANITIZE_ADDRESS__
+static int  no_memory;
+#endif
+
+#define NO_MEMORY()  no_memory
+#include "held.h"
 
 
 redisReader *
@@ -29,57 +35,6 @@ redisReaderCreate(void)
 
     return no_reader ? NULL : real();
 }
-
-
-#ifndef __SANITIZE_ADDRESS__
-
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_realloc(void *p, size_t size);
-extern void __libc_free(void *p);
-
-static int  no_calloc;
-
-
-static void *
-counted(void *p)
-{
-    held += (p != NULL);
-
-    return p;
-}
-
-
-void *
-malloc(size_t size)
-{
-    return counted(__libc_malloc(size));
-}
-
-
-void *
-calloc(size_t n, size_t size)
-{
-    return no_calloc ? NULL : counted(__libc_calloc(n, size));
-}
-
-
-void *
-realloc(void *p, size_t size)
-{
-    return (p == NULL) ? counted(__libc_malloc(size))
-                       : __libc_realloc(p, size);
-}
-
-
-void
-free(void *p)
-{
-    held -= (p != NULL);
-    __libc_free(p);
-}
-
-#endif
 
 
 static int
@@ -235,9 +190,9 @@ without_memory_there_is_no_reader(void)
     CHECK_INT(held, before);
 
 #ifndef __SANITIZE_ADDRESS__
-    no_calloc = 1;
+    no_memory = 1;
     CHECK(pu_reader_new(BYTES, ELEMENTS) == NULL);
-    no_calloc = 0;
+    no_memory = 0;
 #endif
 
     pu_reader_free(NULL);
