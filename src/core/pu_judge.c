@@ -6,7 +6,6 @@
  */
 
 #include <openssl/bn.h>
-#include <openssl/err.h>
 
 #include "pu_jwk.h"
 
@@ -202,10 +201,5 @@ pu_ed25519_fault(const uint8_t x[32])
     BN_free(bn);
     BN_CTX_free(ctx);
 
-    if (!on_curve) {
-        ERR_clear_error();
-        return "its point is not on the curve";
-    }
-
-    return NULL;
+    return on_curve ? NULL : "its point is not on the curve";
 }

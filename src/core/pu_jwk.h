@@ -57,7 +57,10 @@ int pu_pem_no_password(char *buf, int size, int rwflag, void *data);
 /* Judges an RSA modulus in big-endian bytes; NULL, or what is wrong. */
 const char *pu_rsa_modulus_fault(const uint8_t *n, size_t len);
 
-/* Judges the encoding of an Ed25519 point; NULL, or what is wrong. */
+/*
+ * Judges the encoding of an Ed25519 point (RFC 8032 section 5.1.3); NULL, or
+ * what is wrong.  OpenSSL's errors, if it had any, are left to the caller.
+ */
 const char *pu_ed25519_fault(const uint8_t x[32]);
 
 

@@ -518,6 +518,26 @@ a_neighbour_of_a_small_point_is_judged_for_itself(void)
 }
 
 
+/* y from 2 on: of a point both y^2 - 1 and d y^2 + 1 are squares, or none. */
+static void
+a_small_y_is_a_point_or_none(void)
+{
+    size_t       i;
+    uint8_t      x[32];
+    const char  *fault;
+
+    static const char  points[] = "0111100110001110110101";
+
+    memset(x, 0, sizeof(x));
+
+    for (i = 0; points[i] != '\0'; i++) {
+        x[0] = (uint8_t) (i + 2);
+        fault = pu_ed25519_fault(x);
+        CHECK((points[i] == '1') == (fault == NULL));
+    }
+}
+
+
 /* Half of all encodings are points; none of them may be refused. */
 static void
 ed25519_points_of_real_keys_are_accepted(void)
@@ -691,6 +711,7 @@ static const unit_test_t  tests[] = {
     UNIT_FOR("K8", ec_points_are_on_their_curve),
     UNIT_FOR("K8", ed25519_points_are_of_large_order),
     UNIT_FOR("K8", ed25519_points_are_canonical_and_on_the_curve),
+    UNIT_FOR("K8", a_small_y_is_a_point_or_none),
     UNIT_FOR("K8", a_neighbour_of_a_small_point_is_judged_for_itself),
     UNIT(ed25519_points_of_real_keys_are_accepted),
     UNIT(a_kid_is_a_short_text),
