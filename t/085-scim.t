@@ -643,6 +643,8 @@ subtest 'bulk' => sub {
     is(roles_of($id), 'editor reader', 'what waits for another is done');
     is($done[1]{version}, 'W/"1"', 'a version');
     is($done[2]{response}{scimType}, 'uniqueness', 'an error of its own');
+    ok(!exists $done[2]{location}, 'and nowhere a user that was not made');
+    like($done[6]{location}, qr{/Users/$id\z}, 'what a PUT left as it was');
     is(scim('GET', "/Users/$id")->{json}{title}, 'x', 'changed');
 
     $r = scim('POST', '/Bulk', { Operations => [

@@ -16,6 +16,8 @@ static int pu_bulk_ready(pu_scim_call_t *call, const json_t *operation);
 static int pu_bulk_resolved(pu_scim_call_t *call, const json_t *value);
 static json_t *pu_bulk_fill_new(pu_scim_call_t *call, json_t *value);
 static pu_str_t pu_bulk_reference(pu_str_t text);
+static void pu_bulk_location(pu_scim_call_t *call, json_t *result,
+    json_t *method);
 static void pu_bulk_answer(pu_scim_call_t *call);
 static json_t *pu_bulk_id(pu_scim_call_t *call, pu_str_t name);
 
@@ -395,15 +397,7 @@ pu_bulk_finish(pu_scim_call_t *call)
 
     (void) json_object_set_new(result, "status", json_string(number));
 
-    if (op->id.len != 0) {
-        call->location.len = 0;
-        pu_call_location(call);
-        (void) json_object_set_new(result, "location",
-                   pu_scim_string_new((pu_str_t) {
-                       call->location.len,
-                       (uint8_t *) call->location.data }));
-        call->location.len = 0;
-    }
+    pu_bulk_location(call, result, value);
 
     if (op->err.status != 0) {
         call->errors++;
@@ -421,6 +415,33 @@ pu_bulk_finish(pu_scim_call_t *call)
     }
 
     (void) json_array_set_new(call->results, call->at, result);
+}
+
+
+/* A POST that failed has made nothing to name (RFC 7644 section 3.7). */
+
+static void
+pu_bulk_location(pu_scim_call_t *call, json_t *result, json_t *method)
+{
+    pu_str_t       text;
+    pu_scim_op_t  *op;
+
+    op = &call->op;
+
+    if (op->id.len == 0
+        || (op->err.status != 0 && pu_json_str(method, &text)
+            && pu_str_is(text, "POST")))
+    {
+        return;
+    }
+
+    call->location.len = 0;
+    pu_call_location(call);
+    (void) json_object_set_new(result, "location",
+               pu_scim_string_new((pu_str_t) {
+                   call->location.len,
+                   (uint8_t *) call->location.data }));
+    call->location.len = 0;
 }
 
 
