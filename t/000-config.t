@@ -303,7 +303,12 @@ taken('location', map { "proxy_user_audit $_;" } 'logs/a.log', 'off',
       'syslog:server=127.0.0.1,facility=local3,tag=pu decisions=deny');
 wrong('location', "proxy_user_audit $$_[0];", qr/\Q$$_[1]\E/)
     for map({ ["logs/a.log $_", $_] } qw(buffer=abc buffer=0 flush=x
-        decisions=some decisions= colour=red if=x nothing));
+        decisions=some decisions= colour=red if=x nothing)),
+        map({ ["logs/a.log $$_[0] $$_[1]", $$_[1]] }
+            [qw(decisions=deny decisions=all)],
+            [qw(decisions=all decisions=all)], [qw(if=$arg_a if=$arg_b)],
+            ['buffer=4k', 'buffer=8k'],
+            ['buffer=4k flush=1s', 'flush=2s']);
 fails('location', "proxy_user_audit $$_[0];", $$_[1])
     for ['syslog:', qr/syslog/],
         ['syslog:server=127.0.0.1,facility=x', qr/facility "x"/];

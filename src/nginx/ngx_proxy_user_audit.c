@@ -37,6 +37,8 @@ struct ngx_proxy_user_audit_s {
 };
 
 
+static ngx_uint_t ngx_proxy_user_audit_again(const ngx_str_t *words,
+    ngx_uint_t i);
 static ngx_int_t ngx_proxy_user_audit_param(ngx_conf_t *cf,
     ngx_proxy_user_audit_t *audit, ngx_str_t *word, ssize_t *buffer,
     ngx_msec_t *flush);
@@ -124,8 +126,10 @@ ngx_proxy_user_audit_parse(ngx_conf_t *cf, ngx_proxy_user_audit_t **slot)
     flush = 0;
 
     for (i = 2; i < cf->args->nelts; i++) {
-        if (ngx_proxy_user_audit_param(cf, audit, &words[i], &buffer, &flush)
-            != NGX_OK)
+        if (ngx_proxy_user_audit_again(words, i)
+            || ngx_proxy_user_audit_param(cf, audit, &words[i], &buffer,
+                                          &flush)
+               != NGX_OK)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"proxy_user_audit\" has the parameter "
@@ -162,6 +166,26 @@ ngx_proxy_user_audit_parse(ngx_conf_t *cf, ngx_proxy_user_audit_t **slot)
 }
 
 
+/* Was the parameter of this word there before, whatever it said? */
+
+static ngx_uint_t
+ngx_proxy_user_audit_again(const ngx_str_t *words, ngx_uint_t i)
+{
+    size_t      len;
+    ngx_uint_t  n;
+
+    len = strcspn((char *) words[i].data, "=") + 1;
+
+    for (n = 2; n < i; n++) {
+        if (ngx_strncmp(words[n].data, words[i].data, len) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_int_t
 ngx_proxy_user_audit_param(ngx_conf_t *cf, ngx_proxy_user_audit_t *audit,
     ngx_str_t *word, ssize_t *buffer, ngx_msec_t *flush)
@@ -174,10 +198,6 @@ ngx_proxy_user_audit_param(ngx_conf_t *cf, ngx_proxy_user_audit_t *audit,
         value.data = word->data + 7;
         value.len = word->len - 7;
 
-        if (*buffer) {
-            return NGX_ERROR;
-        }
-
         *buffer = ngx_parse_size(&value);
 
         return *buffer >= NGX_PROXY_USER_BUFFER_MIN ? NGX_OK : NGX_ERROR;
@@ -189,7 +209,7 @@ ngx_proxy_user_audit_param(ngx_conf_t *cf, ngx_proxy_user_audit_t *audit,
 
         ms = ngx_parse_time(&value, 0);
 
-        if (*flush || ms == NGX_ERROR || ms == 0) {
+        if (ms == NGX_ERROR || ms == 0) {
             return NGX_ERROR;
         }
 
@@ -208,11 +228,6 @@ ngx_proxy_user_audit_param(ngx_conf_t *cf, ngx_proxy_user_audit_t *audit,
     }
 
     if (ngx_strncmp(word->data, "if=", 3) == 0 && word->len > 3) {
-
-        if (audit->filter) {
-            return NGX_ERROR;
-        }
-
         value.data = word->data + 3;
         value.len = word->len - 3;
 
