@@ -409,6 +409,8 @@ subtest 'help' => sub {
     }
     like(`@{[ command_path() ]} token check --help`,
          qr/--jwks FILE.*--at UNIXTIME/s, 'its options');
+    unlike(`@{[ command_path() ]} token check --help`, qr/FILE\S/,
+           'each value apart from what is said of it');
     unlike(`@{[ command_path() ]} token check --help`, qr/--redis/,
            'and not those of Redis');
     like(`@{[ command_path() ]} --help`, qr/^  token check \[TOKEN \| -\]/m,

@@ -8,6 +8,9 @@
 #include "options.h"
 
 
+#define OPTION_COLUMN  24               /* where the help of one begins */
+
+
 typedef struct {
     const char  *name;
     const char  *value;                 /* NULL: a flag */
@@ -21,16 +24,16 @@ static const option_text_t  option_texts[] = {
       "TLS,\nunix:/path[:db]; default: $PROXY_USER_REDIS, then\n"
       "redis://127.0.0.1:6379/0" },
     { "--password-file", "FILE", "a file that holds Redis's password" },
-    { "--ca-file", "FILE", "certificates that may sign a rediss:// server's; "
-      "default:\nthose of the system" },
+    { "--ca-file", "FILE", "certificates that may sign a rediss:// "
+      "server's;\ndefault: those of the system" },
     { "--prefix", "WORD", "of the Redis keys; default: $PROXY_USER_PREFIX, "
       "then pu" },
     { "--json", NULL, "print JSON" },
     { "--help", NULL, "print this" },
     { "--state", "STATE", "only active, suspended or deleted users" },
     { "--role", "ROLE", "of a list: only users to whom this role is granted "
-      "now;\nof what is made: these roles, of a key at most; repeated:\nall of "
-      "them" },
+      "now;\nof what is made: these roles, of a key at most;\nrepeated: all "
+      "of them" },
     { "--limit", "N", "at most so many; default: 1000" },
     { "--for", "TIME", "the grant ends by itself after, say, 30m, 8h or 7d" },
     { "--reason", "TEXT", "why; it is kept in the log" },
@@ -39,7 +42,7 @@ static const option_text_t  option_texts[] = {
     { "--since", "TIME", "entries from then on: seconds since 1970, a date "
       "such as\n2026-01-31T12:00:00Z, or how long ago, such as 10m" },
     { "--accept-store", NULL, "let a running nginx take this Redis, whose "
-      "data were lost\nor replaced, for the right one" },
+      "data were\nlost or replaced, for the right one" },
     { "--jwks", "FILE", "the issuer's public keys, a JWK Set" },
     { "--pem", "FILE", "its public key or certificate in PEM" },
     { "--secret", "FILE", "the secret it signs with; one line end at the end "
@@ -298,7 +301,7 @@ options_print(FILE *out, uint64_t set)
         }
 
         fprintf(out, "  %s %-*s", option_texts[i].name,
-                (int) (20 - strlen(option_texts[i].name)),
+                (int) (OPTION_COLUMN - 3 - strlen(option_texts[i].name)),
                 option_texts[i].value ? option_texts[i].value : "");
 
         for (help = option_texts[i].help; ; help += len + 1) {
@@ -309,7 +312,7 @@ options_print(FILE *out, uint64_t set)
                 break;
             }
 
-            fprintf(out, "%23s", "");
+            fprintf(out, "%*s", OPTION_COLUMN, "");
         }
     }
 }
