@@ -36,7 +36,8 @@ subtest 'user create' => sub {
     redis('FLUSHALL');
 
     my $id = made('Alice@Example.com', qw(--type service --role editor),
-                  qw(--role reader --scope read --scope write),
+                  qw(--role reader --role editor --scope read),
+                  qw(--scope write --scope read),
                   qw(--external-id 4711 --expires 2030-01-01), @ID, 'alice',
                   qw(--reason joined));
     like($id, qr/\Au_[A-Za-z0-9_-]{22}\z/, 'prints the id alone');
@@ -47,10 +48,10 @@ subtest 'user create' => sub {
     is($user{type}, 'service', 'type');
     is($user{state}, 'active', 'state');
     is($user{source}, 'cli', 'source');
-    is($user{scopes}, 'read write', 'scopes');
+    is($user{scopes}, 'read write', 'scopes, each once');
     is($user{expires}, 1893456000, 'expires');
     is($user{epoch}, 0, 'no epoch');
-    like($user{roles}, qr/^editor\@\d+ reader\@\d+$/, 'roles');
+    like($user{roles}, qr/^editor\@\d+ reader\@\d+$/, 'roles, each once');
     is(redis('HGET', '{pu}:handle:sub:' . handle_digest('alice', $ISSUER),
              'user'), $id, 'its identity leads to it');
     is(entries(), 1, 'one entry');

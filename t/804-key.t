@@ -50,7 +50,8 @@ subtest 'key create' => sub {
     fresh();
 
     my $key = key($ALICE, qw(--label nightly --expires 90d --role reader),
-                  qw(--scope a --scope b --network 10.0.0.0/8 --network ::1));
+                  qw(--role reader --scope a --scope b --scope a),
+                  qw(--network 10.0.0.0/8 --network ::1 --network ::1));
     like($key, qr/\Apuk_[a-z0-9]{10}_[A-Za-z0-9_-]{43}[0-9a-f]{6}\z/,
          'prints the key alone');
     is(substr($key, 58), substr(sha256_hex(substr $key, 0, 58), 0, 6),

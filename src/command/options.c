@@ -78,6 +78,7 @@ static int options_one(options_t *options, const char *word,
     const char *next, int *taken);
 static int options_repeated(options_t *options, option_t option,
     const char *value);
+static int options_again(const options_t *options, size_t i);
 static option_t options_find(const char *word, size_t len);
 static void options_list(char *out, size_t size, uint64_t set);
 
@@ -214,6 +215,25 @@ options_find(const char *word, size_t len)
 }
 
 
+/* Was this said before? */
+
+static int
+options_again(const options_t *options, size_t i)
+{
+    size_t  n;
+
+    for (n = 0; n < i; n++) {
+        if (options->given[n].option == options->given[i].option
+            && strcmp(options->given[n].value, options->given[i].value) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 int
 options_words(const options_t *options, option_t option, pu_buf_t *b,
     pu_str_t *words)
@@ -225,7 +245,9 @@ options_words(const options_t *options, option_t option, pu_buf_t *b,
 
     for (i = 0; i < options->ngiven; i++) {
 
-        if (options->given[i].option != option) {
+        if (options->given[i].option != option
+            || options_again(options, i))
+        {
             continue;
         }
 
