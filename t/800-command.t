@@ -31,6 +31,31 @@ END {
 }
 
 
+# Has the manual page every verb in its synopsis, and every option that --help
+# knows among its options?
+sub in_manual {
+    my (@verbs) = @_;
+
+    open my $fh, '<', dirname(__FILE__) . '/../docs/proxy-user.1' or die $!;
+    my $page = do { local $/; <$fh> } =~ s/\\-/-/gr;
+    my ($synopsis) = $page =~ /^\.SH SYNOPSIS\n(.*?)^\.SH /ms;
+    my ($options) = $page =~ /^\.SH OPTIONS\n(.*?)^\.SH /ms;
+    my %tag = map { $_ => 1 } $options =~ /^\.TP\n\.B\w* (--[\w-]+)/mg;
+    my @line = map { s/^\.\w+ ?//mgr =~ s/\s+/ /gr }
+        split /^\.br\n/m, $synopsis;
+
+    for my $level (@verbs) {
+        my ($noun, $verb) = @$level;
+        ok((grep { /\[ OPTIONS \] \Q$noun\E\b/
+                   && (!defined $verb || /\b\Q$verb\E\b/) } @line),
+           "@$level is in the synopsis");
+        my @missing = grep { !$tag{$_} }
+            (raw(@$level, '--help'))[1] =~ /^  (--[\w-]+)/mg;
+        is("@missing", '', 'and what it takes among the options');
+    }
+}
+
+
 subtest 'help at every level' => sub {
     my @verbs = map { my ($noun, @verb) = @$_; map { [$noun, $_] } @verb } (
         [user => qw(list show create link suspend resume delete revoke grant
@@ -51,6 +76,8 @@ subtest 'help at every level' => sub {
             or diag(join "\n", grep { length > 80 } split /\n/, $out);
         is((raw('--help', @$level))[1], $out, 'the option may stand first');
     }
+
+    in_manual(@verbs, [token => 'revoke'], ['log'], ['doctor']);
 
     like((raw('user', 'grant', '-h'))[1], qr/--for TIME/, 'its options');
     like((raw('user', 'grant', '-h'))[1], qr/--for 30m/, 'an example');
