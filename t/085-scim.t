@@ -54,8 +54,9 @@ subtest 'who may ask' => sub {
         my ($what, $token) = @$case;
         my $r = scim('GET', '/Users', undef, token => $token);
         is($r->{status}, 401, $what);
-        like($r->{headers}{'www-authenticate'}, qr/^Bearer realm="/,
-             'with a challenge');
+        like($r->{headers}{'www-authenticate'}, defined $token
+             ? qr/^Bearer realm="[^"]*", error="invalid_token", error_desc/
+             : qr/^Bearer realm="[^"]*"\z/, 'with a challenge');
         is($r->{headers}{'content-type'}, 'application/scim+json', 'as SCIM');
         is($r->{json}{status}, '401', 'and its error');
     }

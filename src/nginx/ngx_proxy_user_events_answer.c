@@ -8,8 +8,6 @@
 #include "ngx_proxy_user_scim.h"
 
 
-static ngx_int_t ngx_proxy_user_events_challenge(ngx_http_request_t *r,
-    pu_reason_t reason);
 static ngx_int_t ngx_proxy_user_events_send(ngx_http_request_t *r,
     ngx_uint_t status, pu_str_t body);
 
@@ -39,7 +37,9 @@ ngx_proxy_user_events_answer(ngx_http_request_t *r, pu_event_kind_t kind,
     }
 
     if (status == NGX_HTTP_UNAUTHORIZED
-        && ngx_proxy_user_events_challenge(r, reason) != NGX_OK)
+        && ngx_proxy_user_scim_challenge(r, reason == PU_NO_CREDENTIAL
+                                            ? "" : ", error=\"invalid_token\"")
+           != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -52,27 +52,6 @@ ngx_proxy_user_events_answer(ngx_http_request_t *r, pu_event_kind_t kind,
     }
 
     return ngx_proxy_user_events_send(r, status, pu_buf_written(&b));
-}
-
-
-static ngx_int_t
-ngx_proxy_user_events_challenge(ngx_http_request_t *r, pu_reason_t reason)
-{
-    u_char                            text[512];
-    pu_buf_t                          b;
-    const ngx_proxy_user_loc_conf_t  *conf;
-
-    conf = ngx_http_get_module_loc_conf(r, ngx_proxy_user_module);
-
-    pu_buf_init(&b, text, sizeof(text));
-    pu_buf_str(&b, ngx_proxy_user_str(&conf->challenge));
-
-    if (reason != PU_NO_CREDENTIAL) {
-        pu_buf_text(&b, ", error=\"invalid_token\"");
-    }
-
-    return ngx_proxy_user_scim_put(r, "WWW-Authenticate", pu_buf_written(&b),
-                                   &r->headers_out.www_authenticate);
 }
 
 

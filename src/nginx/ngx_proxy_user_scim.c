@@ -34,7 +34,7 @@ typedef struct {
 static const ngx_str_t *ngx_proxy_user_scim_actor(ngx_http_request_t *r,
     const ngx_proxy_user_scim_t *scim, ngx_uint_t *presented);
 static ngx_int_t ngx_proxy_user_scim_refuse(ngx_http_request_t *r,
-    const ngx_proxy_user_loc_conf_t *conf, ngx_uint_t presented);
+    ngx_uint_t presented);
 static ngx_int_t ngx_proxy_user_scim_body(ngx_http_request_t *r, void *data,
     ngx_int_t rc);
 static ngx_int_t ngx_proxy_user_scim_start(ngx_http_request_t *r,
@@ -103,7 +103,7 @@ ngx_proxy_user_scim_handler(ngx_http_request_t *r)
     }
 
     if (ctx->actor == NULL) {
-        return ngx_proxy_user_scim_refuse(r, conf, presented);
+        return ngx_proxy_user_scim_refuse(r, presented);
     }
 
     if (r->headers_in.content_length_n > (off_t) ctx->scim->body_max) {
@@ -168,8 +168,7 @@ ngx_proxy_user_scim_actor(ngx_http_request_t *r,
 /* A directory whose token is good is not kept waiting by those who try. */
 
 static ngx_int_t
-ngx_proxy_user_scim_refuse(ngx_http_request_t *r,
-    const ngx_proxy_user_loc_conf_t *conf, ngx_uint_t presented)
+ngx_proxy_user_scim_refuse(ngx_http_request_t *r, ngx_uint_t presented)
 {
     pu_left_t  left;
 
@@ -187,9 +186,11 @@ ngx_proxy_user_scim_refuse(ngx_http_request_t *r,
         ngx_proxy_user_guard_failed(r, PU_KEY_UNKNOWN);
     }
 
-    if (ngx_proxy_user_scim_put(r, "WWW-Authenticate",
-                                ngx_proxy_user_str(&conf->challenge),
-                                &r->headers_out.www_authenticate)
+    if (ngx_proxy_user_scim_challenge(r, presented
+                                         ? ", error=\"invalid_token\", "
+                                           "error_description=\"the token is "
+                                           "not valid\""
+                                         : "")
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -52,6 +52,13 @@ ngx_int_t ngx_proxy_user_scim_put(ngx_http_request_t *r, const char *name,
     pu_str_t value, ngx_table_elt_t **header);
 
 /*
+ * Adds the challenge of a 401, with "error" after the realm (RFC 6750 section
+ * 3); empty where nothing was presented.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_proxy_user_scim_challenge(ngx_http_request_t *r,
+    const char *error);
+
+/*
  * Sends an answer, or an error that is told in the log at level info too;
  * what they return is what the request is finalized with.
  */

@@ -174,3 +174,29 @@ ngx_proxy_user_scim_put(ngx_http_request_t *r, const char *name,
 
     return NGX_OK;
 }
+
+
+ngx_int_t
+ngx_proxy_user_scim_challenge(ngx_http_request_t *r, const char *error)
+{
+    size_t                            size;
+    u_char                           *memory;
+    pu_buf_t                          b;
+    const ngx_proxy_user_loc_conf_t  *conf;
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_proxy_user_module);
+
+    size = conf->challenge.len + ngx_strlen(error);
+
+    memory = ngx_pnalloc(r->pool, size);
+    if (memory == NULL) {
+        return NGX_ERROR;
+    }
+
+    pu_buf_init(&b, memory, size);
+    pu_buf_str(&b, ngx_proxy_user_str(&conf->challenge));
+    pu_buf_text(&b, error);
+
+    return ngx_proxy_user_scim_put(r, "WWW-Authenticate", pu_buf_written(&b),
+                                   &r->headers_out.www_authenticate);
+}
