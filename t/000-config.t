@@ -263,12 +263,14 @@ taken('http', issuer('a', 'issuer https://idp.example.com;')
 
 my $password = write_file('password', "secret\n");
 my $ca = ProxyUser::Token::DATA . '/tls-ca.pem';
+my $tls = ProxyUser::Token::DATA . '/tls-client';
 taken('http', map { "proxy_user_redis $_;" }
       'redis://127.0.0.1', 'redis://127.0.0.1:6380', 'redis://[::1]:6380/2',
       'redis://127.0.0.1:6379/15',
       "redis://acl-user\@127.0.0.1/0 password_file=$password",
       'unix:/run/redis.sock', 'unix:/run/redis.sock:3',
       "rediss://127.0.0.1 ca_file=$ca server_name=redis.example.com",
+      "rediss://127.0.0.1 cert_file=$tls.pem key_file=$tls.key",
       "redis://127.0.0.1 password_file=$password prefix=app.one:x_-1 "
       . 'connect_timeout=2s timeout=50ms stale=1m');
 wrong('http', "proxy_user_redis $$_[0];", qr/\Q$$_[1]\E/)
@@ -289,8 +291,13 @@ wrong('http', "proxy_user_redis $$_[0];", qr/\Q$$_[1]\E/)
 fails('http', "proxy_user_redis redis://$_\@127.0.0.1;",
       qr/proxy_user_redis/, qr/password_file/, qr/^(?!.*hunter2)/)
     for '', 'user', 'user:hunter2', ':hunter2';
-fails('http', 'proxy_user_redis rediss://127.0.0.1 ca_file=/nowhere/ca.pem;',
-      qr{/nowhere/ca\.pem});
+fails('http', "proxy_user_redis rediss://127.0.0.1 $_;", qr/proxy_user_redis/,
+      map { qr/"\Q$_\E"/ } split / /)
+    for 'ca_file=/nowhere/ca.pem', "ca_file=$password",
+        "cert_file=/nowhere/c.pem key_file=$tls.key",
+        "cert_file=$password key_file=$tls.key",
+        "cert_file=$tls.pem key_file=/nowhere/k.pem",
+        "cert_file=$tls.pem key_file=$password";
 fails('http', "proxy_user_redis redis://127.0.0.1 timeout=1s timeout=1s;",
       qr/proxy_user_redis/, qr/timeout/);
 

@@ -500,6 +500,10 @@ ngx_proxy_user_redis_tls(ngx_conf_t *cf, ngx_proxy_user_redis_line_t *line)
         if (ngx_ssl_trusted_certificate(cf, ssl, &line->ca_file, 4)
             != NGX_OK)
         {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"proxy_user_redis\" cannot use "
+                               "\"ca_file=%V\", allowed is a file of "
+                               "certificates in PEM", &line->ca_file);
             return NGX_ERROR;
         }
 
@@ -515,6 +519,11 @@ ngx_proxy_user_redis_tls(ngx_conf_t *cf, ngx_proxy_user_redis_line_t *line)
                                NULL)
            != NGX_OK)
     {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"proxy_user_redis\" cannot use "
+                           "\"cert_file=%V\" with \"key_file=%V\", allowed "
+                           "are a certificate and its private key in PEM",
+                           &line->cert_file, &line->key_file);
         return NGX_ERROR;
     }
 
