@@ -338,6 +338,16 @@ warns('location', 'proxy_user off; proxy_user_scope read;',
 warns('server', "proxy_user on; location /a { proxy_user off; $role }",
       qr/proxy_user_role/, qr/off/);
 warns('location', "$on $role return 200 x;", qr/return/);
+warns('location', "$on $role $_;", qr/proxy_user_credential/,
+      qr/"x-proxy_USER-key"/, qr/proxy_user_strip/)
+    for 'proxy_user_credential api_key=x-proxy_USER-key',
+        'proxy_user_credential bearer header=x-proxy_USER-key',
+        'proxy_user_strip X.Pro; proxy_user_credential header=x-proxy_USER-key';
+taken('location', map { "$on $role $_;" }
+      'proxy_user_credential header=X-Proxy-Key',
+      'proxy_user_credential bearer cookie=X-Proxy-User query=X-Proxy-User',
+      'proxy_user_strip off; proxy_user_credential header=X-Proxy-User-Key');
+taken('location', 'proxy_user_credential bearer header=X-Proxy-User-Key;');
 taken('server', "proxy_user on; $role location /a { proxy_user off; }");
 taken('server', "$on $role");
 

@@ -64,6 +64,8 @@ typedef enum {
 typedef struct {
     ngx_proxy_user_place_e           place;
     ngx_str_t                        name;        /* as the client sends it */
+    unsigned                         warned:1;    /* proxy_user_strip takes it
+                                                     away, and we said so */
 } ngx_proxy_user_source_t;
 
 

@@ -13,6 +13,7 @@
 #include "ngx_proxy_user_redis.h"
 #include "ngx_proxy_user_remote.h"
 #include "ngx_proxy_user_scim.h"
+#include "ngx_proxy_user_strip.h"
 #include "ngx_proxy_user_zone.h"
 
 
@@ -36,6 +37,8 @@ static ngx_int_t ngx_proxy_user_merge_several(ngx_conf_t *cf,
     const char *token);
 static ngx_int_t ngx_proxy_user_merge_sources(ngx_conf_t *cf,
     ngx_proxy_user_loc_conf_t *conf);
+static void ngx_proxy_user_warn_stripped(ngx_conf_t *cf,
+    const ngx_proxy_user_loc_conf_t *conf);
 static ngx_int_t ngx_proxy_user_merge_strip(ngx_conf_t *cf,
     ngx_proxy_user_loc_conf_t *conf);
 static ngx_int_t ngx_proxy_user_merge_realm(ngx_conf_t *cf,
@@ -262,6 +265,10 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->guard && ngx_proxy_user_guarded(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
+    }
+
+    if (conf->enable != NGX_PROXY_USER_OFF) {
+        ngx_proxy_user_warn_stripped(cf, conf);
     }
 
     if (clcf->name.len == 0) {
@@ -530,8 +537,41 @@ ngx_proxy_user_merge_sources(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf)
 
     source->place = NGX_PROXY_USER_BEARER;
     ngx_str_null(&source->name);
+    source->warned = 0;
 
     return NGX_OK;
+}
+
+
+/* Headers are taken out before one is looked at; said once of each word. */
+
+static void
+ngx_proxy_user_warn_stripped(ngx_conf_t *cf,
+    const ngx_proxy_user_loc_conf_t *conf)
+{
+    ngx_uint_t                i;
+    ngx_proxy_user_source_t  *source;
+
+    source = conf->sources->elts;
+
+    for (i = 0; i < conf->sources->nelts; i++) {
+
+        if ((source[i].place != NGX_PROXY_USER_HEADER
+             && source[i].place != NGX_PROXY_USER_API_KEY)
+            || source[i].warned
+            || !ngx_proxy_user_strip_match(&source[i].name, conf->strip))
+        {
+            continue;
+        }
+
+        source[i].warned = 1;
+
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"proxy_user_credential\" has the header "
+                           "\"%V\", which \"proxy_user_strip\" takes out of "
+                           "every request before it is looked at: it lets "
+                           "nobody in", &source[i].name);
+    }
 }
 
 

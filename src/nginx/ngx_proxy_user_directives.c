@@ -490,6 +490,8 @@ ngx_proxy_user_credential_directive(ngx_conf_t *cf, ngx_command_t *cmd,
             return NGX_CONF_ERROR;
         }
 
+        source->warned = 0;
+
         if (ngx_proxy_user_source(cf, &words[i], source) != NGX_CONF_OK) {
             return NGX_CONF_ERROR;
         }
@@ -531,10 +533,10 @@ ngx_proxy_user_source(ngx_conf_t *cf, ngx_str_t *word,
     size_t                                skip;
     ngx_uint_t                            i;
     static const ngx_proxy_user_source_t  places[] = {
-        { NGX_PROXY_USER_HEADER, ngx_string("header=") },
-        { NGX_PROXY_USER_COOKIE, ngx_string("cookie=") },
-        { NGX_PROXY_USER_QUERY, ngx_string("query=") },
-        { NGX_PROXY_USER_API_KEY, ngx_string("api_key=") }
+        { NGX_PROXY_USER_HEADER, ngx_string("header="), 0 },
+        { NGX_PROXY_USER_COOKIE, ngx_string("cookie="), 0 },
+        { NGX_PROXY_USER_QUERY, ngx_string("query="), 0 },
+        { NGX_PROXY_USER_API_KEY, ngx_string("api_key="), 0 }
     };
 
     if (ngx_strcmp(word->data, "bearer") == 0) {

@@ -9,8 +9,6 @@
 #include "ngx_proxy_user_strip.h"
 
 
-static ngx_uint_t ngx_proxy_user_strip_match(const ngx_str_t *name,
-    const ngx_array_t *prefixes);
 static ngx_uint_t ngx_proxy_user_strip_any(ngx_http_request_t *r,
     const ngx_array_t *prefixes);
 static void ngx_proxy_user_strip_known(ngx_http_request_t *r,
@@ -148,7 +146,7 @@ ngx_proxy_user_strip_any(ngx_http_request_t *r, const ngx_array_t *prefixes)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_proxy_user_strip_match(const ngx_str_t *name,
     const ngx_array_t *prefixes)
 {

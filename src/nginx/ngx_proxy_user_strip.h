@@ -20,6 +20,10 @@ ngx_uint_t ngx_proxy_user_strip_name(const ngx_str_t *prefix);
 /* Would this (folded) prefix take a header away that nginx itself needs? */
 ngx_uint_t ngx_proxy_user_strip_reserved(const ngx_str_t *prefix);
 
+/* Is a header of this name taken out? */
+ngx_uint_t ngx_proxy_user_strip_match(const ngx_str_t *name,
+    const ngx_array_t *prefixes);
+
 /* NGX_OK, or NGX_ERROR: no memory. */
 ngx_int_t ngx_proxy_user_strip(ngx_http_request_t *r,
     const ngx_array_t *prefixes);
