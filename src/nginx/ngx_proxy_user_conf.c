@@ -559,7 +559,7 @@ ngx_proxy_user_warn_stripped(ngx_conf_t *cf,
         if ((source[i].place != NGX_PROXY_USER_HEADER
              && source[i].place != NGX_PROXY_USER_API_KEY)
             || source[i].warned
-            || !ngx_proxy_user_strip_match(&source[i].name, conf->strip))
+            || !ngx_proxy_user_strip_takes(&source[i].name, conf->strip))
         {
             continue;
         }

@@ -21,7 +21,7 @@ ngx_uint_t ngx_proxy_user_strip_name(const ngx_str_t *prefix);
 ngx_uint_t ngx_proxy_user_strip_reserved(const ngx_str_t *prefix);
 
 /* Is a header of this name taken out? */
-ngx_uint_t ngx_proxy_user_strip_match(const ngx_str_t *name,
+ngx_uint_t ngx_proxy_user_strip_takes(const ngx_str_t *name,
     const ngx_array_t *prefixes);
 
 /* NGX_OK, or NGX_ERROR: no memory. */
