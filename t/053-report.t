@@ -11,6 +11,7 @@ use Test::More;
 
 my $HTTP = <<'END';
 proxy_user_audit logs/audit.log;
+log_format who '$uri [$proxy_user_subject$proxy_user_id$proxy_user_roles]';
 add_header X-Reason $proxy_user_reason always;
 add_header X-Decision $proxy_user_decision always;
 add_header X-User "[$proxy_user_subject|$proxy_user_id|$proxy_user_roles|$proxy_user_claim_sub]" always;
@@ -24,6 +25,7 @@ my $PASS = 'proxy_set_header X-Proxy-User $proxy_user_id; '
 my $SERVER = <<"END";
 proxy_user on;
 proxy_user_mode report;
+access_log logs/who.log who;
 location /a { $PASS }
 location /role { proxy_user_role admin; $PASS }
 location /scope { proxy_user_scope write POST; $PASS }
@@ -123,6 +125,11 @@ my @deny = ('X-Decision: deny', @none);
     is $seen{'/a token_expired'}{status}, 200, 'the status is what was sent';
     is $seen{'/try/report role_missing'}{decision}, 'deny',
         'the first that was not let in is written down';
+
+    my $who = read_file("$nginx->{root}/logs/who.log");
+    like $who, qr/^\/role \[bossu_\S+admin\]$/m, 'a log names who was let in';
+    like $who, qr/^\/role \[\]$/m, 'and not who would not have been';
+    like $who, qr/^\/enforced \[nobodyu_/m, 'but who was refused';
 
     like $nginx->log, qr/\[info\].*proxy_user: would be refused: role_missing/,
         'the log says what would have been';

@@ -6,7 +6,7 @@ use warnings;
 
 use lib 't/lib';
 use ProxyUser;
-use Test::More tests => 162;
+use Test::More tests => 198;
 
 use IO::Socket::INET;
 use Time::HiRes qw(sleep time);
@@ -93,6 +93,15 @@ location /page {
     error_page 403 /denied;
 }
 location = /denied { proxy_user off; return 200 "no\\n"; }
+location /another {
+    proxy_user_role writer;
+    error_page 401 403 /denied/another;
+}
+location = /denied/another {
+    proxy_user optional;
+    proxy_user_credential cookie=session;
+    try_files /index.html =404;
+}
 location /query {
     proxy_user_credential query=access_token cookie=session header=X-Token;
     add_header X-Claim \$proxy_user_claim_x;
@@ -181,6 +190,29 @@ for ([undef, '/role', 401, 'deny', 'no_credential', undef],
     is $line->{subject}, $subject, "$title, subject";
     is $line->{uri}, $uri, "$title, the client's uri";
     is exists $line->{user}, defined $subject, "$title, user";
+}
+
+# Who shows somebody else's token to the page of the refusal was refused.
+
+for ([$reader, undef, 'role_missing', 'alice'],
+     [$reader, $bob, 'role_missing', 'alice'],
+     [undef, $bob, 'no_credential', undef],
+     [$forged, $bob, 'token_signature', undef]) {
+    my ($token, $session, $reason, $subject) = @$_;
+    my ($line, @more) = audited(server => sub {
+        $nginx->ask('GET', '/another', $token ? (token => $token) : (),
+                    headers => [$session ? [Cookie => "session=$session"]
+                                         : ()]);
+    });
+    my $title = "$reason, then " . ($session ? 'another' : 'nobody');
+
+    is @more, 0, "$title: one line";
+    is $line->{reason}, $reason, "$title: the refusal";
+    is $line->{location}, '/another', "$title: where it was";
+    is $line->{subject}, $subject, "$title: whom it met";
+    is !!$line->{$_}, defined $subject, "$title: $_"
+        for qw(user handle issuer credential);
+    is $line->{name}, $subject && 'Alice A', "$title: name";
 }
 
 ($line) = audited(server => sub { $nginx->ask('POST', '/role', token =>

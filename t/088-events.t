@@ -982,8 +982,8 @@ subtest 'the directive' => sub {
     ($ok, $text) = nginx_t(http => $uri . $block->($keys), location =>
         'proxy_user_events issuer=idp; proxy_user_scim token_file='
         . "$ENV{TEST_NGINX_TMP}/tokens;");
-    ok !$ok && $text =~ /allowed is one of them/, 'refused: beside SCIM'
-        or diag $text;
+    ok !$ok && $text =~ /"proxy_user_scim" beside .*allowed is one of them/,
+        'refused: beside SCIM' or diag $text;
 
     ($ok, $text) = nginx_t(http => $uri . $block->($keys),
         server => 'proxy_user on;',

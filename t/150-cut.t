@@ -51,6 +51,10 @@ location /off/ {
     proxy_user_cut off;
     proxy_pass $backend;
 }
+location /report/ {
+    proxy_user_mode report;
+    proxy_pass $backend;
+}
 location /file {
     limit_rate 1k;
     alias $ENV{PROXY_USER_COMMAND};
@@ -92,6 +96,7 @@ is $line, 'open hello', 'a WebSocket is open';
 my @long = map { stream($_, of('alice')) } '/a/sse', '/a/long', '/file';
 my $silent = stream('/a/silent', of('alice'));
 my $kept = stream('/off/sse', of('alice'));
+my $reported = stream('/report/sse', of('alice'));
 my ($bobs, $bob_ws) = socket_of('/ws-bob', of('bob'));
 my $other = stream('/b/sse', of('bob'));
 
@@ -107,6 +112,7 @@ is cut_of('/ws-alice'), 'user_suspended', 'the audit line says why';
 is cut_of('/a/sse'), 'user_suspended', 'of events too';
 
 ok goes_on($kept), 'with "off" it goes on';
+ok goes_on($reported), 'and where refusals are only reported';
 ok goes_on($other), 'that of another user goes on';
 is $bobs, 'open hello', 'as his socket was';
 change_user($alice, 'resume', state => 'active', suspended_by => '');

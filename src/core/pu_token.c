@@ -299,6 +299,19 @@ pu_token_jti(pu_token_t *token, pu_str_t payload)
 }
 
 
+/* It tells a service from a person: a text, if it is there (RFC 9068). */
+static int
+pu_token_client(const json_t *claims)
+{
+    json_t    *value;
+    pu_str_t   client;
+
+    value = json_object_get(claims, "client_id");
+
+    return value == NULL || pu_json_str(value, &client);
+}
+
+
 static pu_reason_t
 pu_token_claims(pu_token_t *token, int64_t now)
 {
@@ -343,6 +356,10 @@ pu_token_caller(pu_token_t *token, pu_str_t payload)
     pu_buf_t      b;
     pu_caller_t   caller;
     pu_reason_t   reason;
+
+    if (!pu_token_client(token->claims)) {
+        return PU_TOKEN_CLAIMS;
+    }
 
     reason = pu_token_jti(token, payload);
 

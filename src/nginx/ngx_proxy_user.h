@@ -107,6 +107,10 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t                       enable;
+    ngx_uint_t                       within;      /* what locations in it
+                                                     inherit of that */
+    ngx_http_handler_pt              handler;     /* of ours; NULL: none */
+    ngx_str_t                        answers;     /* its directive */
     ngx_array_t                     *roles;       /* pu_rule_t */
     ngx_array_t                     *scopes;      /* pu_rule_t */
     pu_policy_t                      policy;

@@ -755,6 +755,7 @@ ngx_proxy_user_access_decide(ngx_proxy_user_identity_t *id,
         && id->refused.verdict == NGX_PROXY_USER_UNDECIDED)
     {
         id->refused = id->last;
+        ngx_proxy_user_identity_whom(id, &id->whom);
     }
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_proxy_user_assertion.h"
+#include "ngx_proxy_user_conf.h"
 
 
 #define NGX_PROXY_USER_ASSERTION_TTL      60
@@ -295,12 +296,7 @@ ngx_proxy_user_assertion_merge(ngx_conf_t *cf,
 char *
 ngx_proxy_user_jwks_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_http_core_loc_conf_t  *clcf;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_proxy_user_jwks_handler;
-
-    return NGX_CONF_OK;
+    return ngx_proxy_user_answers(cf, conf, ngx_proxy_user_jwks_handler);
 }
 
 

@@ -51,7 +51,7 @@ static ngx_int_t ngx_proxy_user_audit_line(ngx_http_request_t *r,
     const ngx_proxy_user_identity_t *id,
     const ngx_proxy_user_decision_t *decision, pu_str_t *line);
 static void ngx_proxy_user_audit_who(pu_buf_t *b,
-    const ngx_proxy_user_identity_t *id,
+    const ngx_proxy_user_whom_t *whom,
     const ngx_proxy_user_decision_t *decision);
 static void ngx_proxy_user_audit_what(pu_buf_t *b, ngx_http_request_t *r,
     const ngx_proxy_user_identity_t *id,
@@ -401,20 +401,25 @@ ngx_proxy_user_audit_line(ngx_http_request_t *r,
     const ngx_proxy_user_identity_t *id,
     const ngx_proxy_user_decision_t *decision, pu_str_t *line)
 {
-    size_t     size;
-    u_char    *memory;
-    pu_buf_t   b;
+    size_t                        size;
+    u_char                       *memory;
+    pu_buf_t                      b;
+    ngx_proxy_user_whom_t         now;
+    const ngx_proxy_user_whom_t  *whom;
+
+    whom = &id->whom;
+
+    if (decision != &id->refused) {
+        ngx_proxy_user_identity_whom(id, &now);
+        whom = &now;
+    }
 
     /* a byte becomes six at most, and a word of an array gets two quotes */
 
     size = NGX_PROXY_USER_LINE_BASE
            + 6 * (id->host.len + ngx_min(id->uri.len, NGX_PROXY_USER_URI_MAX)
-                  + id->method.len + decision->location.len)
+                  + id->method.len + decision->location.len + whom->name.len)
            + 3 * (decision->roles.len + decision->scopes.len);
-
-    if (id->found) {
-        size += 6 * id->user.name.len;
-    }
 
     size = ngx_min(size, NGX_PROXY_USER_LINE_MAX);
 
@@ -430,8 +435,13 @@ ngx_proxy_user_audit_line(ngx_http_request_t *r,
     pu_buf_text(&b, "{\"time\":\"");
     ngx_proxy_user_audit_time(&b);
 
-    ngx_proxy_user_audit_who(&b, id, decision);
+    ngx_proxy_user_audit_who(&b, whom, decision);
     ngx_proxy_user_audit_what(&b, r, id, decision);
+
+    ngx_proxy_user_audit_text(&b, "cache",
+                              ngx_proxy_user_cache_word(whom->cache));
+    ngx_proxy_user_audit_text(&b, "token_cache",
+                              ngx_proxy_user_cache_word(whom->token_cache));
 
     b.end += 2;
     pu_buf_text(&b, "}\n");
@@ -443,36 +453,21 @@ ngx_proxy_user_audit_line(ngx_http_request_t *r,
 
 
 static void
-ngx_proxy_user_audit_who(pu_buf_t *b, const ngx_proxy_user_identity_t *id,
+ngx_proxy_user_audit_who(pu_buf_t *b, const ngx_proxy_user_whom_t *whom,
     const ngx_proxy_user_decision_t *decision)
 {
-    u_char     handle[PU_HANDLE_TEXT_MAX];
-    pu_str_t   text;
-
     ngx_proxy_user_audit_text(b, "decision",
                               ngx_proxy_user_verdict_word(decision->verdict));
     ngx_proxy_user_audit_text(b, "reason", pu_reason_word(decision->reason));
 
-    if (!id->judged || id->proof != PU_OK) {
-        return;
-    }
-
-    if (id->found) {
-        ngx_proxy_user_audit_text(b, "user", id->user.id);
-        ngx_proxy_user_audit_text(b, "name", id->user.name);
-        ngx_proxy_user_audit_text(b, "type",
-                                  pu_user_type_word(id->user.type));
-    }
-
-    text.data = handle;
-    text.len = ngx_proxy_user_identity_handle(id, handle);
-
-    ngx_proxy_user_audit_text(b, "issuer",
-                              ngx_proxy_user_identity_issuer(id));
-    ngx_proxy_user_audit_text(b, "subject", id->verified.subject);
-    ngx_proxy_user_audit_text(b, "handle", text);
-    ngx_proxy_user_audit_text(b, "credential",
-                              ngx_proxy_user_identity_credential(id));
+    ngx_proxy_user_audit_text(b, "user", whom->user);
+    ngx_proxy_user_audit_text(b, "name", whom->name);
+    ngx_proxy_user_audit_text(b, "type", whom->type);
+    ngx_proxy_user_audit_text(b, "issuer", whom->issuer);
+    ngx_proxy_user_audit_text(b, "subject", whom->subject);
+    ngx_proxy_user_audit_text(b, "handle", (pu_str_t) {
+                                  whom->handle_len, (u_char *) whom->handle });
+    ngx_proxy_user_audit_text(b, "credential", whom->credential);
     ngx_proxy_user_audit_words(b, "roles", decision->roles);
     ngx_proxy_user_audit_words(b, "scopes", decision->scopes);
 }
@@ -543,11 +538,6 @@ ngx_proxy_user_audit_what(pu_buf_t *b, ngx_http_request_t *r,
             }
         }
     }
-
-    ngx_proxy_user_audit_text(b, "cache",
-                              ngx_proxy_user_cache_word(id->cache));
-    ngx_proxy_user_audit_text(b, "token_cache",
-                              ngx_proxy_user_cache_word(id->token_cache));
 }
 
 

@@ -22,6 +22,14 @@
 
 static ngx_int_t ngx_proxy_user_zone_make(ngx_conf_t *cf,
     ngx_proxy_user_main_conf_t *mcf);
+static void ngx_proxy_user_merge_enable(ngx_proxy_user_loc_conf_t *conf,
+    const ngx_proxy_user_loc_conf_t *prev,
+    const ngx_http_core_loc_conf_t *clcf);
+static ngx_int_t ngx_proxy_user_merge_handler(ngx_conf_t *cf,
+    ngx_proxy_user_loc_conf_t *conf, const ngx_proxy_user_loc_conf_t *prev,
+    ngx_http_core_loc_conf_t *clcf);
+static void ngx_proxy_user_answers_alone(ngx_conf_t *cf,
+    const ngx_str_t *directive, const ngx_http_core_loc_conf_t *clcf);
 static ngx_uint_t ngx_proxy_user_keys_only(
     const ngx_proxy_user_loc_conf_t *conf,
     const ngx_proxy_user_main_conf_t *mcf);
@@ -154,6 +162,7 @@ ngx_proxy_user_create_loc_conf(ngx_conf_t *cf)
     }
 
     conf->enable = NGX_CONF_UNSET_UINT;
+    conf->within = NGX_CONF_UNSET_UINT;
     conf->roles = NGX_CONF_UNSET_PTR;
     conf->scopes = NGX_CONF_UNSET_PTR;
     conf->requires = NGX_CONF_UNSET_PTR;
@@ -200,19 +209,16 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         }
     }
 
-    /* a content handler goes on in the "if" and limit_except of its place */
+    ngx_proxy_user_merge_enable(conf, prev, clcf);
 
-    if (clcf->noname) {
-        conf->scim = prev->scim;
-        conf->events = prev->events;
+    if (ngx_proxy_user_merge_handler(cf, conf, prev, clcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
     }
 
     own = conf->roles != NGX_CONF_UNSET_PTR
           || conf->scopes != NGX_CONF_UNSET_PTR
           || conf->requires != NGX_CONF_UNSET_PTR;
 
-    ngx_conf_merge_uint_value(conf->enable, prev->enable,
-                              NGX_PROXY_USER_OFF);
     ngx_conf_merge_uint_value(conf->on_unknown, prev->on_unknown,
                               NGX_PROXY_USER_STALE);
     ngx_conf_merge_ptr_value(conf->roles, prev->roles, NULL);
@@ -291,6 +297,105 @@ ngx_proxy_user_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * A directory's or an issuer's location is off without saying so: that is for
+ * its handler, and what lies within has none.
+ */
+
+static void
+ngx_proxy_user_merge_enable(ngx_proxy_user_loc_conf_t *conf,
+    const ngx_proxy_user_loc_conf_t *prev,
+    const ngx_http_core_loc_conf_t *clcf)
+{
+    ngx_uint_t  inherited;
+
+    inherited = prev->enable;
+
+    if (!clcf->noname && prev->within != NGX_CONF_UNSET_UINT) {
+        inherited = prev->within;
+    }
+
+    if (conf->enable == NGX_CONF_UNSET_UINT && (conf->scim || conf->events)) {
+        conf->enable = NGX_PROXY_USER_OFF;
+        ngx_conf_merge_uint_value(conf->within, inherited,
+                                  NGX_PROXY_USER_OFF);
+        return;
+    }
+
+    ngx_conf_merge_uint_value(conf->enable, inherited, NGX_PROXY_USER_OFF);
+    conf->within = conf->enable;
+}
+
+
+/*
+ * A content handler goes on in the "if" and limit_except of its place, to
+ * which nginx hands it on in an "if" only.
+ */
+
+static ngx_int_t
+ngx_proxy_user_merge_handler(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf,
+    const ngx_proxy_user_loc_conf_t *prev, ngx_http_core_loc_conf_t *clcf)
+{
+    if (clcf->noname) {
+        conf->scim = prev->scim;
+        conf->events = prev->events;
+        conf->guard = prev->guard;
+        conf->handler = prev->handler;
+        conf->answers = prev->answers;
+
+        if (clcf->handler == NULL) {
+            clcf->handler = conf->handler;
+        }
+    }
+
+    if (conf->handler == NULL || clcf->handler == conf->handler) {
+        return NGX_OK;
+    }
+
+    ngx_proxy_user_answers_alone(cf, &conf->answers, clcf);
+
+    return NGX_ERROR;
+}
+
+
+char *
+ngx_proxy_user_answers(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf,
+    ngx_http_handler_pt handler)
+{
+    ngx_str_t                 *words;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    words = cf->args->elts;
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler == handler) {
+        return "is duplicate";
+    }
+
+    if (clcf->handler) {
+        ngx_proxy_user_answers_alone(cf, &words[0], clcf);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf->handler = handler;
+    conf->handler = handler;
+    conf->answers = words[0];
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_proxy_user_answers_alone(ngx_conf_t *cf, const ngx_str_t *directive,
+    const ngx_http_core_loc_conf_t *clcf)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "location \"%V\" has \"%V\" beside another directive "
+                       "that answers, as \"proxy_pass\" does: allowed is one "
+                       "of them", &clcf->name, directive);
 }
 
 

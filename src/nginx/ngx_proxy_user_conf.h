@@ -54,6 +54,14 @@ char *ngx_proxy_user_explain_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 pu_str_t *ngx_proxy_user_words(ngx_conf_t *cf);
 
 /*
+ * For the setter of a content handler: it answers in this location, and no
+ * other directive does.  Whoever comes later and takes its place is found by
+ * the merge.
+ */
+char *ngx_proxy_user_answers(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf,
+    ngx_http_handler_pt handler);
+
+/*
  * Is a content handler that is for operators guarded, or said not to be?  In
  * its setter "words" from the second on are looked at: the last may be
  * "unguarded".  Sets conf->guard; the merge then refuses the configuration

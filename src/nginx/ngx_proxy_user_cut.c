@@ -145,7 +145,10 @@ ngx_proxy_user_cut_watch(ngx_proxy_user_identity_t *id,
         watch->leave(id);
     }
 
-    if (conf->cut == NGX_PROXY_USER_CUT_OFF || cuts == NULL || !id->found) {
+    if (conf->cut == NGX_PROXY_USER_CUT_OFF
+        || conf->mode == NGX_PROXY_USER_REPORT
+        || cuts == NULL || !id->found)
+    {
         return;
     }
 

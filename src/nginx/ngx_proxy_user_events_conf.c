@@ -5,6 +5,7 @@
  */
 
 #include "ngx_proxy_user_body.h"
+#include "ngx_proxy_user_conf.h"
 #include "ngx_proxy_user_events.h"
 #include "pu_event.h"
 
@@ -26,7 +27,6 @@ ngx_proxy_user_events_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_uint_t                 i;
     ngx_array_t               *audience;
     ngx_proxy_user_events_t   *events;
-    ngx_http_core_loc_conf_t  *clcf;
 
     if (lcf->events) {
         return "is duplicate";
@@ -59,12 +59,9 @@ ngx_proxy_user_events_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     events->audience.n = audience->nelts;
     events->audience.items = audience->elts;
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_proxy_user_events_handler;
-
     lcf->events = events;
 
-    return NGX_CONF_OK;
+    return ngx_proxy_user_answers(cf, lcf, ngx_proxy_user_events_handler);
 }
 
 
@@ -121,14 +118,6 @@ ngx_proxy_user_events_merge(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (conf->scim) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "location \"%V\" has \"proxy_user_events\" and "
-                           "\"proxy_user_scim\": allowed is one of them",
-                           &clcf->name);
-        return NGX_CONF_ERROR;
-    }
-
     if (conf->enable != NGX_CONF_UNSET_UINT
         && conf->enable != NGX_PROXY_USER_OFF)
     {
@@ -139,7 +128,6 @@ ngx_proxy_user_events_merge(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf)
         return NGX_CONF_ERROR;
     }
 
-    conf->enable = NGX_PROXY_USER_OFF;
     conf->events->body_max = ngx_proxy_user_body_max(cf, PU_EVENT_BODY_MAX);
     mcf->told = 1;
 

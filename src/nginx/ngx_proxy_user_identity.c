@@ -231,11 +231,41 @@ ngx_proxy_user_identity_decision(const ngx_proxy_user_identity_t *id)
 }
 
 
+void
+ngx_proxy_user_identity_whom(const ngx_proxy_user_identity_t *id,
+    ngx_proxy_user_whom_t *whom)
+{
+    ngx_memzero(whom, sizeof(ngx_proxy_user_whom_t));
+
+    whom->cache = id->cache;
+    whom->token_cache = id->token_cache;
+
+    if (!id->judged || id->proof != PU_OK) {
+        return;
+    }
+
+    if (id->found) {
+        whom->user = id->user.id;
+        whom->name = id->user.name;
+        whom->type = pu_user_type_word(id->user.type);
+    }
+
+    whom->issuer = ngx_proxy_user_identity_issuer(id);
+    whom->subject = id->verified.subject;
+    whom->handle_len = ngx_proxy_user_identity_handle(id, whom->handle);
+    whom->credential = ngx_proxy_user_identity_credential(id);
+}
+
+
 ngx_uint_t
 ngx_proxy_user_identity_shown(const ngx_proxy_user_identity_t *id)
 {
-    return id->judged && id->proof == PU_OK
-           && (id->logging || !id->hidden);
+    if (!id->judged || id->proof != PU_OK) {
+        return 0;
+    }
+
+    return !id->hidden
+           || (id->logging && id->last.conf->mode == NGX_PROXY_USER_ENFORCE);
 }
 
 

@@ -50,6 +50,21 @@ typedef struct {
 } ngx_proxy_user_decision_t;
 
 
+/* Whom it was about; texts are empty where nobody was proven. */
+typedef struct {
+    pu_str_t                          user;
+    pu_str_t                          name;
+    pu_str_t                          type;
+    pu_str_t                          issuer;
+    pu_str_t                          subject;
+    size_t                            handle_len;
+    u_char                            handle[PU_HANDLE_TEXT_MAX];
+    pu_str_t                          credential;
+    ngx_proxy_user_cache_e            cache;
+    ngx_proxy_user_cache_e            token_cache;
+} ngx_proxy_user_whom_t;
+
+
 typedef struct ngx_proxy_user_identity_s  ngx_proxy_user_identity_t;
 
 
@@ -138,6 +153,7 @@ struct ngx_proxy_user_identity_s {
     /* decisions: the last, and the first that was not "allow" */
     ngx_proxy_user_decision_t         last;
     ngx_proxy_user_decision_t         refused;
+    ngx_proxy_user_whom_t              whom;     /* the latter */
     uint64_t                          begun;    /* us */
     uint64_t                          spent;    /* us */
 
@@ -185,8 +201,16 @@ const ngx_proxy_user_decision_t *ngx_proxy_user_identity_decision(
     const ngx_proxy_user_identity_t *id);
 
 /*
+ * Whom the last decision is about.  Its texts live in the request's pool and
+ * stay what they are when the next location finds somebody else.
+ */
+void ngx_proxy_user_identity_whom(const ngx_proxy_user_identity_t *id,
+    ngx_proxy_user_whom_t *whom);
+
+/*
  * May the identity be told? Not while somebody else answers a request that
- * was not allowed: a backend must not meet a refused user by name.
+ * was not allowed: a backend must not meet a refused user by name.  In a log
+ * it may, but where nobody is refused by it.
  */
 ngx_uint_t ngx_proxy_user_identity_shown(
     const ngx_proxy_user_identity_t *id);

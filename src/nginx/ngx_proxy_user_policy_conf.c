@@ -309,14 +309,7 @@ char *
 ngx_proxy_user_explain_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
-    ngx_str_t                 *words;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (clcf->handler == ngx_proxy_user_explain_handler) {
-        return "is duplicate";
-    }
+    ngx_str_t  *words;
 
     words = cf->args->elts;
 
@@ -327,10 +320,9 @@ ngx_proxy_user_explain_directive(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    clcf->handler = ngx_proxy_user_explain_handler;
     ngx_proxy_user_guard(cf, conf, "proxy_user_explain");
 
-    return NGX_CONF_OK;
+    return ngx_proxy_user_answers(cf, conf, ngx_proxy_user_explain_handler);
 }
 
 

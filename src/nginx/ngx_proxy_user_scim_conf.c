@@ -5,6 +5,7 @@
  */
 
 #include "ngx_proxy_user_body.h"
+#include "ngx_proxy_user_conf.h"
 #include "ngx_proxy_user_scim.h"
 
 
@@ -81,9 +82,7 @@ ngx_proxy_user_scim_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         scim->prefix.len--;
     }
 
-    clcf->handler = ngx_proxy_user_scim_handler;
-
-    return NGX_CONF_OK;
+    return ngx_proxy_user_answers(cf, conf, ngx_proxy_user_scim_handler);
 }
 
 
@@ -360,7 +359,6 @@ ngx_proxy_user_scim_merge(ngx_conf_t *cf, ngx_proxy_user_loc_conf_t *conf)
         return NGX_CONF_ERROR;
     }
 
-    conf->enable = NGX_PROXY_USER_OFF;
     mcf->scims = 1;
 
     conf->scim->body_max = ngx_proxy_user_body_max(cf,

@@ -370,7 +370,7 @@ a_service_is_its_own_client(void)
         { MINT_WITH("\"azp\":\"alice\""), 1 },
         { MINT_WITH("\"client_id\":\"web\",\"azp\":\"alice\""), 1 },
         { MINT_WITH("\"client_id\":\"web\""), 0 },
-        { MINT_WITH("\"client_id\":[\"alice\"]"), 0 },
+        { MINT_WITH("\"azp\":[\"alice\"]"), 0 },
         { MINT_WITH("\"azp\":\"Alice\""), 0 }
     };
 

@@ -373,6 +373,18 @@ the_name_of_a_token_is_a_text_or_a_number(void)
 }
 
 
+/* RFC 9068 section 2.2 */
+static void
+the_client_is_a_text(void)
+{
+    GIVES(NULL, START AUD EXP ",\"client_id\":\"web\"}", PU_OK);
+    GIVES(NULL, START AUD EXP ",\"client_id\":5}", PU_TOKEN_CLAIMS);
+    GIVES(NULL, START AUD EXP ",\"client_id\":null}", PU_TOKEN_CLAIMS);
+    GIVES(NULL, START AUD EXP ",\"client_id\":[\"web\"]}", PU_TOKEN_CLAIMS);
+    GIVES(NULL, START AUD EXP ",\"client_id\":{}}", PU_TOKEN_CLAIMS);
+}
+
+
 static void
 an_id_token_is_no_access_token(void)
 {
@@ -536,6 +548,7 @@ static const unit_test_t  tests[] = {
     UNIT_FOR("L8", the_subject_is_a_short_text),
     UNIT_FOR("L10", the_subject_is_found_by_its_path),
     UNIT_FOR("L8", the_name_of_a_token_is_a_text_or_a_number),
+    UNIT_FOR("L8", the_client_is_a_text),
     UNIT_FOR("L9", an_id_token_is_no_access_token),
     UNIT_FOR("L9", a_security_event_is_no_access_token),
     UNIT_FOR("B2", a_bound_token_is_refused_without_its_proof),
