@@ -129,7 +129,7 @@ sub arrived {
     my ($answer) = @_;
 
     return "status $answer->{status}"
-        unless $answer->{body} =~ m{\A[A-Z]+ \S+ HTTP/1.0\r\n};
+        unless $answer->{body} =~ m{\A[A-Z]+ \S+ HTTP/1\.[01]\r\n};
     return join "\n", map { join ': ', @$_ }
         grep { $_->[0] !~ /^(?:Host|Connection|Authorization
                               |Content-Length)$/ix }

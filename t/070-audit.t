@@ -269,12 +269,14 @@ for (@hostile) {
         or diag explain $line;
 }
 
+# Most of these nginx refuses itself since 1.29: then nothing was decided.
 for my $host ('a"b', "\xff\xfe", 'a\\b', "\xc3\xa9.example.com", 'A.B') {
-    my ($line) = eval { audited(server => sub {
+    my $early = $nginx->ask('GET', '/off', headers => [[Host => $host]]);
+    my ($line) = $early->{status} == 400 ? () : eval { audited(server => sub {
         $nginx->ask('GET', '/', token => $bob, headers => [[Host => $host]])
     }) };
     is $@, '', 'any host is JSON';
-    ok $line, 'and there is a line';
+    ok $line || $early->{status} == 400, 'and there is a line';
 }
 
 for (['quotes', '"\\'], ['UTF-8', "\xe9\x{20ac}"], ['emoji', "\x{1f600}"],
