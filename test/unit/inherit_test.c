@@ -171,6 +171,37 @@ a_long_ring_is_cut(void)
 }
 
 
+/* Two that are not theirs lie before them in memory. */
+static void
+profiles_are_sorted_among_themselves(void)
+{
+    char           err[PU_ERROR_SIZE];
+    size_t         i;
+    pu_str_t       words[2];
+    pu_profile_t   items[5];
+    pu_profiles_t  all;
+
+    static const char *const  names[] = { "a", "z", "d", "c", "b" };
+
+    words[0] = PU_STR("methods");
+    words[1] = PU_STR("GET");
+
+    for (i = 0; i < 5; i++) {
+        CHECK(pu_profile_init(&items[i], pu_str(names[i]), err));
+        CHECK(pu_profile_set(&items[i], words, 2, err));
+    }
+
+    all = (pu_profiles_t) { 3, items + 2, 0 };
+
+    CHECK(pu_profiles_finish(&all, not_warned, NULL, err));
+
+    for (i = 0; i < 5; i++) {
+        CHECK(pu_str_is(items[i].role, ((const char *const []) {
+                                       "a", "z", "b", "c", "d" })[i]));
+    }
+}
+
+
 static void
 profiles_are_told_apart_and_bounded(void)
 {
@@ -367,6 +398,7 @@ static const unit_test_t  tests[] = {
     UNIT(a_ring_is_named),
     UNIT(a_ring_is_cut_after_eight),
     UNIT(a_long_ring_is_cut),
+    UNIT(profiles_are_sorted_among_themselves),
     UNIT(profiles_are_told_apart_and_bounded),
     UNIT(what_is_not_written_is_inherited),
     UNIT(the_shortest_max_grant_is_inherited),
