@@ -275,7 +275,7 @@ for my $host ('a"b', "\xff\xfe", 'a\\b', "\xc3\xa9.example.com", 'A.B') {
     my ($line) = $early->{status} == 400 ? () : eval { audited(server => sub {
         $nginx->ask('GET', '/', token => $bob, headers => [[Host => $host]])
     }) };
-    is $@, '', 'any host is JSON';
+    is $@ // '', '', 'any host is JSON';
     ok $line || $early->{status} == 400, 'and there is a line';
 }
 
