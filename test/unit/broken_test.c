@@ -529,6 +529,10 @@ caller_is_whole_or_nobody(int one_value)
     n = refuse_each(caller_is_read, &it);
     CHECK(n > 5 && n < TRIES);
 
+    CHECK_INT(pu_token_verify(&token, pu_str(it.text), &it.issuers, MINT_NOW),
+              PU_OK);
+    pu_token_clear(&token);
+
 #ifndef __SANITIZE_ADDRESS__
     /* without room for its parts nothing is known of a token */
 
