@@ -673,7 +673,35 @@ no_bytes_are_no_modulus(void)
 {
     const uint8_t  none[1] = { 3 };
 
-    CHECK(pu_rsa_modulus_fault(none, 0) != NULL);
+    CHECK_SAYS(pu_rsa_modulus_fault(none, 0), "leading zero");
+}
+
+
+/* p and 65537, which is large enough, are all the factors it has. */
+static void
+each_small_prime_is_a_small_factor(void)
+{
+    size_t    i, k;
+    uint8_t   n[3];
+    int       prime;
+
+    for (i = 3; i < 256; i += 2) {
+        prime = 1;
+
+        for (k = 3; k < i; k += 2) {
+            prime = prime && i % k != 0;
+        }
+
+        n[0] = n[2] = (uint8_t) i;
+        n[1] = 0;
+
+        if (prime && i <= 167) {
+            CHECK_SAYS(pu_rsa_modulus_fault(n, 3), "small factor");
+
+        } else if (prime) {
+            CHECK(pu_rsa_modulus_fault(n, 3) == NULL);
+        }
+    }
 }
 
 
@@ -717,6 +745,7 @@ static const unit_test_t  tests[] = {
     UNIT(a_kid_is_a_short_text),
     UNIT(a_warning_names_the_key_and_shows_no_strange_bytes),
     UNIT(nothing_is_left_of_a_key_that_is_left_out),
+    UNIT(each_small_prime_is_a_small_factor),
     UNIT(no_bytes_are_no_modulus),
     UNIT(an_ed25519_point_near_the_prime_is_canonical)
 };
