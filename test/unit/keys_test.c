@@ -625,6 +625,11 @@ a_name_is_known_with_its_key_alone(void)
     CHECK(pu_keys_marked(keys, keys->keys[2].mark) == &keys->keys[2]);
 
     pu_keys_free(keys);
+
+    keys = mint_keys(mint_jwk(pkey, "{\"kid\":\"a\"}"), NULL);
+    CHECK(pu_keys_named(keys, PU_STR("a")));
+    pu_keys_free(keys);
+
     EVP_PKEY_free(pkey);
 }
 
