@@ -438,6 +438,7 @@ bytes_that_make_no_sense_are_not_unpacked(void)
         cut = malloc(i ? i : 1);
         memcpy(cut, bytes, i);
         CHECK(!pu_user_unpack(&copy, cut, i));
+        CHECK(copy.scopes.data == NULL);
         (void) pu_handle_unpack(&handle, cut, i);
         free(cut);
     }
