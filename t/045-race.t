@@ -12,6 +12,11 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $LOG = '{pu}:log';
+
+# The change must be through before the answer is, and both before the timeout.
+my $LATE = patience(1.2);
+my $TIMEOUT = 'timeout=' . int(patience(2000)) . 'ms';
+
 my $redis = redis_start();
 
 
@@ -22,7 +27,7 @@ subtest 'a change that overtakes the look-up wins' => sub {
     redis('FLUSHALL');
     my $fake = fake_redis($redis);
     my $nginx = store_nginx(url => "redis://127.0.0.1:$fake->{port}",
-                            redis => 'timeout=2s', workers => 2);
+                            redis => $TIMEOUT, workers => 2);
     warm($nginx);
     my %client = by_worker($nginx, 1);
     my @c = map { @$_ } values %client;
@@ -32,7 +37,7 @@ subtest 'a change that overtakes the look-up wins' => sub {
     my $race = sub {
         my ($title, $token, $change, $expected, $asked) = @_;
 
-        $fake->mode('delay', seconds => 1.2, on => 'EVALSHA', times => 1);
+        $fake->mode('delay', seconds => $LATE, on => 'EVALSHA', times => 1);
         my $before = calls('evalsha');
         $c[0]->ask('GET', '/', token => $token);
         defined within(1, sub { calls('evalsha') > $before })
@@ -97,7 +102,7 @@ subtest 'a key whose look-up is overtaken' => sub {
     redis('FLUSHALL');
     my $fake = fake_redis($redis);
     my $nginx = store_nginx(url => "redis://127.0.0.1:$fake->{port}",
-                            redis => 'timeout=2s', workers => 2,
+                            redis => $TIMEOUT, workers => 2,
                             server => <<'END');
 proxy_user_credential bearer api_key=X-API-Key;
 END
@@ -122,7 +127,7 @@ END
     my $race = sub {
         my ($title, $key, $expected, @change) = @_;
 
-        $fake->mode('delay', seconds => 1.2, on => 'EVALSHA', times => 1);
+        $fake->mode('delay', seconds => $LATE, on => 'EVALSHA', times => 1);
         my $before = calls('evalsha');
         $c[0]->ask('GET', '/', $as->($key));
         ok defined within(1, sub { calls('evalsha') > $before }),
@@ -158,7 +163,7 @@ END
         @{ redis('KEYS', '{pu}:handle:key:*') };
     my $record = redis('DUMP', $name);
     redis('DEL', $name);
-    $fake->mode('delay', seconds => 1.2, on => 'EVALSHA', times => 1);
+    $fake->mode('delay', seconds => $LATE, on => 'EVALSHA', times => 1);
     my $before = calls('evalsha');
     $c[0]->ask('GET', '/', $as->($key));
     ok defined within(1, sub { calls('evalsha') > $before }),
@@ -213,7 +218,7 @@ subtest 'a user who is made while he is looked for' => sub {
     redis('FLUSHALL');
     my $fake = fake_redis($redis);
     my $nginx = store_nginx(url => "redis://127.0.0.1:$fake->{port}",
-                            redis => 'timeout=2s', http => <<'END');
+                            redis => $TIMEOUT, http => <<'END');
 proxy_user_issuer idp {
     issuer https://idp.example.com;
     audience api;
@@ -225,7 +230,7 @@ END
     my $client = $nginx->connect;
     my $token = as('expected');
 
-    $fake->mode('delay', seconds => 1.2, on => 'EVALSHA', times => 1);
+    $fake->mode('delay', seconds => $LATE, on => 'EVALSHA', times => 1);
     my $before = calls('evalsha');
     $client->ask('GET', '/', token => $token);
     ok defined within(1, sub { calls('evalsha') > $before }),
