@@ -90,13 +90,14 @@ sub http {
     my $client = write_file('client-secret', 'secret');
     my $shared = write_file('shared-secret', secret_key());
     my $rsa = write_file('enc.key', encryption_jwk('rsa'));
+    my $timeout = patience(4) . 's';
 
     return <<"END";
 keepalive_requests 1000000000;
 set_real_ip_from 127.0.0.1;
 real_ip_header X-Real-IP;
 proxy_user_zone 4m;
-proxy_user_redis unix:\$TEST_NGINX_REDIS_SOCKET timeout=4s;
+proxy_user_redis unix:\$TEST_NGINX_REDIS_SOCKET timeout=$timeout;
 proxy_user_audit /dev/null buffer=64k flush=1s;
 proxy_user_policy_report \$TEST_NGINX_TMP/policy;
 proxy_user_issuer idp {
