@@ -23,6 +23,7 @@ proxy_user_issuer idp {
     role_map fair fair;
     role_map free free;
     role_map plain plain;
+    role_map even even;
 }
 END
 
@@ -33,6 +34,7 @@ proxy_user_profile quick { rate 2r/m burst=4; }
 proxy_user_profile five { rate 1r/m burst=49; }
 proxy_user_profile fair { rate 20r/s burst=4; }
 proxy_user_profile free { methods GET; }
+proxy_user_profile even { rate 1000r/s; }
 END
 
 sub who {
@@ -204,6 +206,28 @@ subtest 'eight clients at once, two workers' => sub {
 
 
 # 20 a second and 4 more at once: a bound from above, whatever the machine.
+# A worker's clock stands still while it serves what has come at once. Who asks
+# another worker meanwhile is not ahead of his time there.
+subtest 'a worker that has much to do' => sub {
+    my $nginx = store_nginx(url => undef, http => "$ISSUER$PROFILES",
+                            workers => 2);
+    my $token = who('even', 'even');
+    my ($busy, $other) = map { $_->[0] } values %{ { by_worker($nginx, 1) } };
+
+    my @new = map { token(alg => 'EdDSA', claims => { sub => 'p',
+        roles => ['plain'], jti => "busy-$_" }) } 1 .. 600;
+    $busy->send(join '', map { "GET / HTTP/1.1\r\nHost: localhost\r\n"
+        . "Authorization: Bearer $_\r\n\r\n" } @new, $token);
+
+    my @r = map { sleep 0.005; $other->ask('GET', '/', token => $token);
+                  answer_of($other->answer) } 1 .. 20;
+    is words(@r), join(' ', ('200') x 20), 'two hundred a second';
+
+    @r = map { answer_of($busy->answer) } @new, $token;
+    is scalar(grep { $_->{status} == 200 } @r), 601, 'and one more, elsewhere';
+};
+
+
 subtest 'a rate over a time' => sub {
     my $nginx = store_nginx(url => undef, http => "$ISSUER$PROFILES",
                             workers => 2);

@@ -14,6 +14,9 @@
 /* workers that have one user's requests at a time; others are not counted */
 #define NGX_PROXY_USER_PAIRS  128
 
+/* ms; a clock that is further behind another one has been set */
+#define NGX_PROXY_USER_BEHIND  60000
+
 
 typedef struct {
     pu_quota_state_t   state;
@@ -37,6 +40,7 @@ typedef struct {
 
 static void ngx_proxy_user_limit_key(u_char *key, const u_char *id,
     u_char what);
+static ngx_msec_t ngx_proxy_user_rate_now(ngx_proxy_user_zone_t *zone);
 static ngx_proxy_user_entry_t *ngx_proxy_user_rate_read(
     ngx_proxy_user_zone_t *zone, ngx_uint_t kind, const u_char *key,
     pu_rate_state_t *state);
@@ -85,12 +89,32 @@ ngx_proxy_user_zone_rate(ngx_proxy_user_zone_t *zone, const u_char *id,
     ngx_proxy_user_zone_lock(zone);
 
     e = ngx_proxy_user_rate_read(zone, NGX_PROXY_USER_LIMITS, key, &state);
-    taken = pu_rate_take(rate, ngx_current_msec, &state, left);
+    taken = pu_rate_take(rate, ngx_proxy_user_rate_now(zone), &state, left);
     ngx_proxy_user_rate_write(zone, NGX_PROXY_USER_LIMITS, key, e, &state);
 
     ngx_proxy_user_zone_unlock(zone);
 
     return taken;
+}
+
+
+/*
+ * A worker's clock stands still while it serves all that has come at once, and
+ * another one may have counted meanwhile: who goes by it was too early here.
+ */
+
+static ngx_msec_t
+ngx_proxy_user_rate_now(ngx_proxy_user_zone_t *zone)
+{
+    ngx_msec_t  behind;
+
+    behind = zone->head->now - ngx_current_msec;
+
+    if (behind > NGX_PROXY_USER_BEHIND) {
+        zone->head->now = ngx_current_msec;
+    }
+
+    return zone->head->now;
 }
 
 
@@ -478,14 +502,18 @@ ngx_proxy_user_zone_failures(ngx_proxy_user_zone_t *zone,
     const u_char key[NGX_PROXY_USER_KEY_LEN], const pu_rate_t *rate,
     pu_left_t *left)
 {
+    ngx_msec_t       now;
     pu_rate_state_t  state;
 
     ngx_proxy_user_zone_lock(zone);
+
     (void) ngx_proxy_user_rate_read(zone, NGX_PROXY_USER_FAILURES, key,
                                     &state);
+    now = ngx_proxy_user_rate_now(zone);
+
     ngx_proxy_user_zone_unlock(zone);
 
-    return pu_rate_open(rate, ngx_current_msec, &state, left);
+    return pu_rate_open(rate, now, &state, left);
 }
 
 
@@ -499,7 +527,7 @@ ngx_proxy_user_zone_failed(ngx_proxy_user_zone_t *zone,
     ngx_proxy_user_zone_lock(zone);
 
     e = ngx_proxy_user_rate_read(zone, NGX_PROXY_USER_FAILURES, key, &state);
-    pu_rate_spend(rate, ngx_current_msec, &state);
+    pu_rate_spend(rate, ngx_proxy_user_rate_now(zone), &state);
     ngx_proxy_user_rate_write(zone, NGX_PROXY_USER_FAILURES, key, e, &state);
 
     ngx_proxy_user_zone_unlock(zone);

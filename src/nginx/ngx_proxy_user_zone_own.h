@@ -12,7 +12,7 @@
 #include "ngx_proxy_user_zone.h"
 
 
-#define NGX_PROXY_USER_LAYOUT      5    /* part of the zone's name */
+#define NGX_PROXY_USER_LAYOUT      6    /* part of the zone's name */
 #define NGX_PROXY_USER_TOMBS_MIN   1024 /* chunks, if there are so many */
 
 
@@ -63,6 +63,7 @@ typedef struct {
 
     u_char                         salt[NGX_PROXY_USER_SALT_LEN];
     uint32_t                       workers; /* so many have been counted */
+    ngx_msec_t                     now;     /* as somebody counted last */
 
     ngx_proxy_user_arena_head_t    arena;   /* last: its chunks follow */
 } ngx_proxy_user_head_t;
