@@ -5,6 +5,7 @@ use warnings;
 
 use lib 't/lib';
 use ProxyUser;
+use ProxyUser::Faults qw(shim);
 use Test::More;
 
 use JSON::PP ();
@@ -272,6 +273,48 @@ for my $line ('error_page 401 /x;', 'error_page 401 =302 /x;',
     ($ok, $said) = report(http => '', bare => 1, server => '
         location / { return 200; }');
     is $ok, 1, 'a report without an issuer' or diag $said;
+}
+
+# A table that lacks a line is worse for who reads it than none.
+SKIP: {
+    skip 'a sanitizer has its own malloc', 1
+        if $ENV{PROXY_USER_MODULE} eq '';
+
+    # It names the file of a server, which is another one each time.
+    my $comparable = sub { join '', map { s{[\w/-]+/nginx\.conf}{}gr } @_ };
+
+    my ($ok, undef, @whole) = report(http => "$ISSUER$HTTP",
+                                     server => $SERVER);
+    my $whole = $comparable->(@whole);
+    my $control = write_file('report-memory', pack 'q5', (0) x 5);
+    my $short = sub {
+        my ($of, $at) = @_;
+
+        write_file('report-memory', pack 'q5', -1, $at, 0, 0, 0);
+        local @ENV{qw(FAULT_MEMORY FAULT_MEMORY_OF LD_PRELOAD)}
+            = ($control, $of, shim('memory'));
+        my ($ok, $said, @got) = report(http => "$ISSUER$HTTP",
+                                       server => $SERVER);
+        return ($ok, $said, (unpack 'q5', read_file($control))[3], @got);
+    };
+
+    # The report is the last that is made.
+    for ([ngx_proxy_user => 1], [libjansson => 7]) {
+        my ($of, $step) = @$_;
+        my $all = ($short->($of, 1 << 40))[2];
+        my (%got, @wrong);
+
+        for my $at (map { $all - $step * $_ } 0 .. 40) {
+            my ($ok, $said, undef, @got) = $short->($of, $at);
+            my $is = !$ok ? 'refused'
+                : $comparable->(@got) eq $whole ? 'whole' : 'part';
+            $got{$is}++;
+            push @wrong, "$at: $is: $said" if $is eq 'part'
+                || $is eq 'refused' && $said !~ /\[emerg\]/;
+        }
+        is scalar(@wrong), 0, "$of: whole, or none and said" or diag @wrong;
+        cmp_ok $got{refused} // 0, '>', 5, "$of: memory was short";
+    }
 }
 
 done_testing;

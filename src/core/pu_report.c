@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "pu_memory.h"
 #include "pu_report.h"
 
 
@@ -96,6 +97,8 @@ pu_report_text(const pu_report_t *report)
     size_t     i, n, len;
     pu_str_t  *roles;
 
+    pu_memory_watch();
+
     out = open_memstream(&text, &len);
 
     if (out == NULL) {
@@ -117,7 +120,7 @@ pu_report_text(const pu_report_t *report)
         free(roles);
     }
 
-    if (fclose(out) != 0) {
+    if (fclose(out) != 0 || pu_memory_short()) {
         free(text);
         return NULL;
     }
@@ -384,6 +387,8 @@ pu_report_json(const pu_report_t *report)
     size_t   i, k;
     json_t  *root, *servers, *server, *rows;
 
+    pu_memory_watch();
+
     root = json_object();
     servers = json_array();
 
@@ -410,6 +415,11 @@ pu_report_json(const pu_report_t *report)
 
     text = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     json_decref(root);
+
+    if (pu_memory_short()) {
+        free(text);
+        return NULL;
+    }
 
     return text;
 }

@@ -48,7 +48,10 @@ typedef struct {
 } pu_report_t;
 
 
-/* The table; malloc'ed, with a NUL.  NULL when memory is gone. */
+/*
+ * The table; malloc'ed, with a NUL.  NULL when memory was short: it is whole or
+ * there is none.
+ */
 char *pu_report_text(const pu_report_t *report);
 char *pu_report_json(const pu_report_t *report);
 

@@ -448,9 +448,13 @@ ngx_proxy_user_report_write(ngx_conf_t *cf, const pu_report_t *report,
     json = pu_report_json(report);
     rc = NGX_ERROR;
 
-    if (text && json
-        && ngx_proxy_user_report_file(cf, name, "", text) == NGX_OK
-        && ngx_proxy_user_report_file(cf, name, ".json", json) == NGX_OK)
+    if (text == NULL || json == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"proxy_user_policy_report\""
+                           " has no memory for \"%V\"", name);
+
+    } else if (ngx_proxy_user_report_file(cf, name, "", text) == NGX_OK
+               && ngx_proxy_user_report_file(cf, name, ".json", json)
+                  == NGX_OK)
     {
         rc = NGX_OK;
     }

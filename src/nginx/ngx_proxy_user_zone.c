@@ -53,6 +53,8 @@ ngx_proxy_user_zone_add(ngx_conf_t *cf, size_t size, ngx_str_t *store)
     part = ngx_proxy_user_str(store);
 
     if (!pu_sha256(digest, &part, 1)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"proxy_user_zone\" cannot "
+                           "be named: OpenSSL has no SHA-256, or no memory");
         return NULL;
     }
 

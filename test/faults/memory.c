@@ -4,14 +4,19 @@
  * malloc's own functions: pools become such calls when they are made small.
  *
  * FAULT_MEMORY names the file, which holds a fault_t.  While "pid" is the
- * process's own, every allocation is counted; the one numbered "at" fails, and
- * with "on" also all that follow.
+ * process's own, or -1, every allocation is counted; the one numbered "at"
+ * fails, and with "on" also all that follow.  FAULT_MEMORY_OF: only those that
+ * a file asks for whose name begins so.
  */
 
+#define _GNU_SOURCE                     /* dladdr */
+
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -33,6 +38,7 @@ extern void *__libc_memalign(size_t alignment, size_t size);
 
 
 static volatile fault_t *fault;
+static const char       *of;
 
 
 __attribute__((constructor))
@@ -43,6 +49,7 @@ fault_init(void)
     void       *p;
     const char *name;
 
+    of = getenv("FAULT_MEMORY_OF");
     name = getenv("FAULT_MEMORY");
     if (name == NULL) {
         return;
@@ -62,12 +69,47 @@ fault_init(void)
 }
 
 
+/* dladdr is slow, and the same pages ask all the time. */
+
+static int
+fault_of(void *who)
+{
+    size_t       page;
+    Dl_info      info;
+    const char  *name;
+
+    static size_t  pages[4096];
+
+    page = (size_t) who >> 12;
+
+    if (pages[page % 4096] >> 1 == page) {
+        return pages[page % 4096] & 1;
+    }
+
+    pages[page % 4096] = page << 1;
+
+    if (dladdr(who, &info) != 0) {
+        name = strrchr(info.dli_fname, '/');
+        name = name ? name + 1 : info.dli_fname;
+        pages[page % 4096] |= strncmp(name, of, strlen(of)) == 0;
+    }
+
+    return pages[page % 4096] & 1;
+}
+
+
 static int
 fault_now(void *who)
 {
     int64_t n;
 
-    if (fault == NULL || fault->pid == 0 || fault->pid != getpid()) {
+    if (fault == NULL || fault->pid == 0
+        || (fault->pid != -1 && fault->pid != getpid()))
+    {
+        return 0;
+    }
+
+    if (of != NULL && !fault_of(who)) {
         return 0;
     }
 
