@@ -495,8 +495,12 @@ pu_group_walked(pu_scim_op_t *op, const redisReply *reply)
 
     next = pu_reply_detail(reply);
 
-    if (next.len == 0 || next.len > sizeof(op->after)) {
+    if (next.len == 0) {
         return pu_group_finish(op);
+    }
+
+    if (next.len > sizeof(op->after)) {
+        return pu_op_unreadable(op);
     }
 
     op->after_len = next.len;

@@ -369,6 +369,7 @@ local function group_change(group)
 
     local word, detail = plan_all(list, group, words(ARGV[12]), 'remove',
                                   cache, time)
+    local gone = #list
 
     if not word then
         word, detail = plan_all(list, group, words(ARGV[10]), 'add', cache,
@@ -379,8 +380,11 @@ local function group_change(group)
         return group_reply(group, word, detail)
     end
 
-    if #ARGV[10] > 0
-       and redis.call('ZCARD', group.members) + #words(ARGV[10]) > MEMBERS_MAX
+    -- who is a member already is not counted twice
+    local grows = #list - 2 * gone
+
+    if grows > 0
+       and redis.call('ZCARD', group.members) + grows > MEMBERS_MAX
     then
         return group_reply(group, 'refused', 'members')
     end
