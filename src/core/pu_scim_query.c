@@ -24,6 +24,7 @@ static int pu_query_init(pu_scim_query_t *query, pu_scim_error_t *err);
 static int pu_query_memory(pu_scim_error_t *err, int ok);
 static int pu_select_copy(json_t *to, const json_t *from,
     const pu_scim_path_t *path);
+static void pu_select_join(json_t *old, json_t *part);
 static json_t *pu_select_part_new(const json_t *value, pu_str_t sub);
 static void pu_select_remove(json_t *resource, const pu_scim_path_t *path);
 
@@ -451,13 +452,30 @@ pu_select_copy(json_t *to, const json_t *from, const pu_scim_path_t *path)
     part = pu_select_part_new(value, path->sub);
     old = json_object_get(to, key);
 
-    if (part != NULL && json_is_object(old) && json_is_object(part)) {
-        (void) json_object_update(old, part);
+    if (part != NULL && old != NULL) {
+        pu_select_join(old, part);
         json_decref(part);
         return 1;
     }
 
     return part != NULL && json_object_set_new(to, key, part) == 0;
+}
+
+
+/* emails.value, emails.type: two parts of the same values. */
+
+static void
+pu_select_join(json_t *old, json_t *part)
+{
+    size_t  i;
+
+    for (i = 0; i < json_array_size(part); i++) {
+        pu_select_join(json_array_get(old, i), json_array_get(part, i));
+    }
+
+    if (json_is_object(old) && json_is_object(part)) {
+        (void) json_object_update(old, part);
+    }
 }
 
 
