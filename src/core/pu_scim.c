@@ -562,10 +562,13 @@ pu_scim_schema_split(pu_str_t text, pu_str_t *schema, pu_str_t *rest)
         return rest->len != 0;
     }
 
-    for (colon = text.len; colon > 0 && text.data[colon - 1] != ':'; colon--)
-    {
-        if (text.data[colon - 1] < 0x20) {
+    for (i = 0, colon = 0; i < text.len; i++) {
+        if (text.data[i] < 0x20) {
             return 0;
+        }
+
+        if (text.data[i] == ':') {
+            colon = i + 1;
         }
     }
 

@@ -78,7 +78,8 @@ pu_bulk_ids(pu_scim_call_t *call)
                 || json_object_get(call->ids, name) != NULL)
             {
                 return pu_op_fail(&call->op, 400, "invalidValue",
-                                  "a bulkId is there twice")
+                                  "a bulkId is there twice, or has a NUL "
+                                  "in it")
                        != PU_OP_DONE;
             }
 

@@ -290,8 +290,8 @@ pu_filter_compare(pu_filter_reader_t *r, unsigned node)
     }
 
     if (op == PU_FILTER_OPS) {
-        pu_filter_bad(r, "an operator is expected: eq, ne, co, sw, ew, pr, "
-                      "gt, ge, lt or le");
+        pu_filter_bad(r, "eq, ne, co, sw, ew, pr, gt, ge, lt or le is "
+                      "expected");
         return 0;
     }
 
