@@ -286,6 +286,19 @@ many_members_come_and_go_in_pieces(void)
           .status = 204,
           .asks = "scim_group group_change group_walk group_walk scim_group",
           .sent = { { 3, 6, "" }, { 4, 6, "7" } } },
+        /* nobody is added; all of them are replaced by nobody */
+        { .method = "PATCH", .path = GROUP,
+          .body = "{\"Operations\":[{\"op\":\"add\",\"path\":\"members\","
+                  "\"value\":null}]}",
+          .answers = { FOUND("3"), "[unchanged :3 '']", FOUND("3") },
+          .status = 204, .asks = "scim_group group_change scim_group",
+          .sent = { { 2, 9, "" }, { 2, 11, "" } } },
+        { .method = "PATCH", .path = GROUP,
+          .body = "{\"Operations\":[{\"op\":\"replace\",\"path\":"
+                  "\"members\",\"value\":null}]}",
+          .answers = { FOUND("3"), "[found '' " A "]", DONE("4"),
+                       FOUND("4") },
+          .status = 204, .sent = { { 3, 9, "" }, { 3, 11, A " " } } },
         { .method = "GET", .path = GROUP, .if_none_match = "W/\"3\"",
           .answers = { FOUND("3") }, .status = 304, .asks = "scim_group" },
         { .method = "GET", .path = GROUP, .if_none_match = "W/\"2\"",

@@ -219,6 +219,56 @@ a_long_name_is_cut_between_characters(void)
 }
 
 
+static void
+a_body_is_read_as_far_as_it_goes(void)
+{
+    char    *body;
+    talk_t   talk;
+
+    /* a byte order mark before it is no matter */
+
+    memset(&talk, 0, sizeof(talk));
+    talk.method = "PUT";
+    talk.path = USER;
+    talk.body = "\xef\xbb\xbf" PUT;
+    talk.answers[0] = FOUND("3");
+    talk.answers[1] = DONE("4");
+    talk.answers[2] = FOUND("4");
+    talk.status = 200;
+    talk.says = "\"id\":\"" A "\"";
+    talk.asks = "scim_user user_replace scim_user";
+    talk_check(__LINE__, &talk);
+
+    talk.body = "\xef\xbb\xbf\xef\xbb\xbf" PUT;
+    talk.status = 400;
+    talk.type = "invalidSyntax";
+    talk.says = "the body is not one JSON object";
+    talk.asks = "";
+    talk_check(__LINE__, &talk);
+
+    /* 1 MiB is read, one byte more is not */
+
+    body = malloc(PU_SCIM_BODY_MAX + 2);
+    memset(body, ' ', PU_SCIM_BODY_MAX + 1);
+    body[PU_SCIM_BODY_MAX + 1] = '\0';
+    memcpy(body, PUT, sizeof(PUT) - 1);
+
+    talk.body = body;
+    talk.status = 413;
+    talk.type = NULL;
+    talk.says = "the body has at most 1048576 bytes";
+    talk_check(__LINE__, &talk);
+
+    body[PU_SCIM_BODY_MAX] = '\0';
+    talk.status = 200;
+    talk.says = "\"id\":\"" A "\"";
+    talk.asks = "scim_user user_replace scim_user";
+    talk_check(__LINE__, &talk);
+
+    free(body);
+}
+
+
 /* Many at once. */
 
 #define BULK(operations)  .method = "POST", .path = "/Bulk",                  \
@@ -299,6 +349,7 @@ static const unit_test_t  tests[] = {
     UNIT(off_is_off_whatever_else_goes_wrong),
     UNIT(what_the_script_refuses),
     UNIT(a_long_name_is_cut_between_characters),
+    UNIT(a_body_is_read_as_far_as_it_goes),
     UNIT(bulk_operations_fail_by_themselves)
 };
 
