@@ -293,6 +293,26 @@ what_no_kind_may_lack(void)
 }
 
 
+/* "audience off": for anybody; but a global revocation is for one place. */
+static void
+whom_it_is_for(void)
+{
+    open_issuer("audience off");
+
+    CHECK_INT(said(PU_EVENT_PUSH, COMMON ",\"iat\":1700000000,"
+                   "\"events\":{\"x\":{}}"), PU_OK);
+    CHECK_INT(said(PU_EVENT_PUSH, COMMON ",\"iat\":1700000000,\"aud\":1,"
+                   "\"events\":{\"x\":{}}"), PU_OK);
+    CHECK_INT(said(PU_EVENT_LOGOUT, LOGOUT), PU_OK);
+    CHECK_INT(said(PU_EVENT_GLOBAL, GLOBAL), PU_OK);
+    CHECK_INT(said(PU_EVENT_GLOBAL, COMMON ",\"exp\":1700000300"),
+              PU_TOKEN_AUDIENCE);
+    CHECK_INT(said(PU_EVENT_GLOBAL, COMMON ",\"exp\":1700000300,"
+                   "\"aud\":\"https://gate.example/f\""),
+              PU_TOKEN_AUDIENCE);
+}
+
+
 /* Every type at every kind. */
 static void
 one_kind_is_no_other(void)
@@ -708,6 +728,7 @@ static const unit_test_t  tests[] = {
     UNIT(a_good_one_of_each_kind),
     UNIT(a_name_is_the_issuers_and_the_kinds),
     UNIT(what_no_kind_may_lack),
+    UNIT(whom_it_is_for),
     UNIT(one_kind_is_no_other),
     UNIT(only_what_the_issuer_has_signed),
     UNIT(a_form_has_one_token),
