@@ -61,7 +61,7 @@ STATIC_ADDON := $(NGINX_WARNINGS)
 else ifdef COVERAGE
 B := build/coverage
 OPT := -O0 -g --coverage
-STATIC_CC_OPT := -O0 -g
+STATIC_CC_OPT := -O0 -g -DNGX_DEBUG_PALLOC=1
 STATIC_LD_OPT := --coverage
 STATIC_ADDON := --coverage
 else ifdef MUTANTS
@@ -261,7 +261,7 @@ valgrind:  ## the same tests in valgrind's memcheck, which takes long
 	@tools/valgrind $(TESTS)
 
 .PHONY: coverage
-coverage:  ## the same tests, and which lines and branches they reached
+coverage:  ## tests and refused memory: which lines and branches they reach
 	@tools/install-deps build test sanitize
 	@find build/coverage -name '*.gcda' -delete 2> /dev/null || true
 	@$(MAKE) --no-print-directory COVERAGE=1 static-nginx
@@ -269,6 +269,9 @@ coverage:  ## the same tests, and which lines and branches they reached
 	    build/coverage/proxy-user unit-programs
 	@$(MAKE) --no-print-directory COVERAGE=1 unit
 	@COVERAGE=1 tools/run-tests $(TESTS)
+	@PROXY_USER_MODULE= PROXY_USER_COMMAND=$(CURDIR)/build/coverage/proxy-user \
+	    TEST_NGINX_BINARY=$(CURDIR)/build/coverage/nginx/objs/nginx \
+	    tools/faults memory
 	@tools/coverage build/coverage
 
 .PHONY: coverage-unit

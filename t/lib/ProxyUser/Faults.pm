@@ -31,12 +31,23 @@ use Time::HiRes qw(sleep time);
 
 use ProxyUser::Nginx qw(read_file);
 
-our @EXPORT = qw(new_line run_load table shim caller_of);
+our @EXPORT = qw(new_line run_load table shim memory_can_fail caller_of);
 
 my $json = JSON::PP->new->utf8;
 my %shim;
 my @children;
 my $owner = $$;
+
+
+# Neither a sanitizer nor valgrind, which is a script before it, has a malloc
+# that another one may stand in front of.
+sub memory_can_fail {
+    my $nginx = ProxyUser::Nginx::binary();
+    my ($file) = $nginx =~ m{/} ? $nginx
+        : grep { -x } map { "$_/$nginx" } split /:/, $ENV{PATH};
+
+    return read_file($file) !~ /\A#!|__asan_init/;
+}
 
 
 # Compiled once for a process.
