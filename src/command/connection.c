@@ -443,7 +443,8 @@ connection_reply(connection_t *c, int more)
     for ( ;; ) {
 
         if (!pu_reader_next(c->reader, &reply)) {
-            (void) connection_failed(c, "it does not speak Redis's protocol");
+            (void) connection_failed(c, "it does not speak Redis's protocol, "
+                                     "or there is no memory for its answer");
             return NULL;
         }
 

@@ -303,7 +303,7 @@ check_named(check_t *check, const record_t *record)
     redisReply  *reply;
 
     if (!pu_name_index(digest, record->user_name)) {
-        return fail(EXIT_REFUSED, "OpenSSL fails here");
+        return fail(EXIT_REFUSED, "OpenSSL cannot compute SHA-256 here");
     }
 
     args_start(&args, "GET");

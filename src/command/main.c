@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "command.h"
 
@@ -31,6 +32,10 @@ main(int argc, char **argv)
     const verb_t  *verb;
 
     (void) signal(SIGPIPE, SIG_IGN);
+
+    /* half a document must not pass for a whole one */
+
+    json_set_alloc_funcs(output_alloc, free);
 
     code = options_read(&options, argc, argv);
 

@@ -15,6 +15,7 @@
 #define COLUMN_GAP  2
 
 
+static void output_no_memory(void) __attribute__((noreturn));
 static size_t output_char(pu_str_t s, size_t at, uint32_t *c);
 static int output_steers(uint32_t c);
 static size_t output_escaped(FILE *out, pu_str_t s, size_t at, size_t n,
@@ -41,6 +42,28 @@ fail(int code, const char *format, ...)
     fputc('\n', stderr);
 
     return code;
+}
+
+
+void *
+output_alloc(size_t size)
+{
+    void  *p;
+
+    p = malloc(size);
+
+    if (p == NULL) {
+        output_no_memory();
+    }
+
+    return p;
+}
+
+
+static void
+output_no_memory(void)
+{
+    exit(fail(EXIT_REFUSED, "there is no memory"));
 }
 
 
@@ -207,7 +230,7 @@ table_add(table_t *table, pu_str_t cell)
         cells = realloc(table->cells, size * sizeof(table_cell_t));
 
         if (cells == NULL) {
-            exit(fail(EXIT_REFUSED, "there is no memory"));
+            output_no_memory();
         }
 
         table->cells = cells;
@@ -220,11 +243,7 @@ table_add(table_t *table, pu_str_t cell)
 
     cells = &table->cells[table->n];
     cells->len = cell.len;
-    cells->data = malloc(cell.len);
-
-    if (cells->data == NULL) {
-        exit(fail(EXIT_REFUSED, "there is no memory"));
-    }
+    cells->data = output_alloc(cell.len);
 
     memcpy(cells->data, cell.data, cell.len);
     table->n++;
@@ -298,12 +317,7 @@ output_json(pu_str_t s)
     size_t     at, n;
     uint32_t   c;
 
-    copy = malloc(s.len * 3 + 1);
-
-    if (copy == NULL) {
-        return NULL;
-    }
-
+    copy = output_alloc(s.len * 3 + 1);
     p = copy;
 
     for (at = 0; at < s.len; at += n) {

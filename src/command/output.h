@@ -27,6 +27,9 @@ enum {
 int fail(int code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* malloc, which the caller frees; without memory it ends the command. */
+void *output_alloc(size_t size);
+
 
 /*
  * Writes "s" with what could steer a terminal made visible: control bytes
