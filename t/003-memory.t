@@ -55,6 +55,9 @@ my (%ended, @wrong);
 for (my $at = $FIRST; $at < $all; $at += $STEP) {
     ($status, $said) = checked($at);
 
+    # What writes the coverage down at the end has no memory, either.
+    next if $ENV{COVERAGE} && $said =~ /test is successful/;
+
     my $told = $status == 0 ? qr/\[warn\] .* is left out/ : qr/\[emerg\]/;
     $ended{$status}++;
     push @wrong, "$at: status $status: $said"
