@@ -680,9 +680,12 @@ ngx_proxy_user_access_resume(ngx_proxy_user_identity_t *id)
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
                    "proxy_user access: goes on in step %ui", id->step);
 
-    id->leave = NULL;
+    /* a request that ends here is left: it may wait for a second answer */
 
-    if (ngx_http_post_request(r, NULL) != NGX_OK) {
+    if (ngx_http_post_request(r, NULL) == NGX_OK) {
+        id->leave = NULL;
+
+    } else {
         ngx_http_finalize_request(r, NGX_ERROR);
     }
 
