@@ -5,7 +5,7 @@ use warnings;
 
 use lib 't/lib';
 use ProxyUser;
-use ProxyUser::Faults qw(memory_can_fail shim);
+use ProxyUser::Faults qw(memory_can_fail without_memory);
 use Test::More;
 
 use JSON::PP ();
@@ -287,26 +287,21 @@ SKIP: {
     my ($ok, undef, @whole) = report(http => "$ISSUER$HTTP",
                                      server => $SERVER);
     my $whole = $comparable->(@whole);
-    my $control = write_file('report-memory', pack 'q5', (0) x 5);
     my $short = sub {
         my ($of, $at) = @_;
-
-        write_file('report-memory', pack 'q5', -1, $at, 0, 0, 0);
-        local @ENV{qw(FAULT_MEMORY FAULT_MEMORY_OF LD_PRELOAD)}
-            = ($control, $of, shim('memory'));
-        my ($ok, $said, @got) = report(http => "$ISSUER$HTTP",
-                                       server => $SERVER);
-        return ($ok, $said, (unpack 'q5', read_file($control))[3], @got);
+        return without_memory(sub { report(http => "$ISSUER$HTTP",
+                                           server => $SERVER) },
+                              $at, of => $of);
     };
 
     # The report is the last that is made.
     for ([ng => 1], [libjansson => 11]) {
         my ($of, $step) = @$_;
-        my $all = ($short->($of, 1 << 40))[2];
+        my ($all) = $short->($of, 1 << 40);
         my (%got, @wrong);
 
         for my $at (map { $all - $step * $_ } 0 .. 25) {
-            my ($ok, $said, undef, @got) = $short->($of, $at);
+            my (undef, $ok, $said, @got) = $short->($of, $at);
             my $is = !$ok ? 'refused'
                 : $comparable->(@got) eq $whole ? 'whole' : 'part';
             $got{$is}++;

@@ -205,7 +205,6 @@ subtest 'eight clients at once, two workers' => sub {
 };
 
 
-# 20 a second and 4 more at once: a bound from above, whatever the machine.
 # A worker's clock stands still while it serves what has come at once. Who asks
 # another worker meanwhile is not ahead of his time there.
 subtest 'a worker that has much to do' => sub {
@@ -228,6 +227,7 @@ subtest 'a worker that has much to do' => sub {
 };
 
 
+# 20 a second and 4 more at once: a bound from above, whatever the machine.
 subtest 'a rate over a time' => sub {
     my $nginx = store_nginx(url => undef, http => "$ISSUER$PROFILES",
                             workers => 2);

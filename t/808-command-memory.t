@@ -15,7 +15,7 @@ use Test::More;
 
 use lib dirname(__FILE__) . '/lib';
 use ProxyUser::Command;
-use ProxyUser::Faults qw(shim);
+use ProxyUser::Faults qw(memory_can_fail without_memory);
 use ProxyUser::Redis qw(redis_start user_id seed_user);
 use ProxyUser::Token ();
 
@@ -29,7 +29,6 @@ my $PEM = ProxyUser::Token::DATA() . '/tls-client.pem';
 
 my $server = redis_start();
 my ($url, $tmp) = command_start($server);
-my $control = spew('control', '');
 
 
 END {
@@ -38,35 +37,22 @@ END {
 }
 
 
-plan skip_all => 'a sanitizer has its own malloc'
-    if slurp(command_path()) =~ /__asan_init/;
-
-# The preloaded library is for this machine's programs, not for a checker's.
-plan skip_all => 'the command is no program of its own'
-    if slurp(command_path()) !~ /\A\x7fELF/;
-
+plan skip_all => 'the command has a malloc of its own'
+    unless memory_can_fail(command_path());
 
 $ProxyUser::Nginx::tmp //= "$tmp";
-my $shim = shim('memory');
 
 
 # As run, but the allocation "at" fails, and with "on" all that follow. How
 # many there were comes last.
 sub starved {
     my ($at, $on, @words) = @_;
-
-    local $ProxyUser::Command::child = sub {
-        open my $out, '>:raw', $control or POSIX::_exit(126);
-        print $out pack 'q5', $$, $at, $on, 0, 0;
-        close $out;
-        @ENV{qw(FAULT_MEMORY LD_PRELOAD)} = ($control, $shim);
-    };
-
-    my ($code, $out, $err) = run(@words);
+    my ($n, $code, $out, $err) = without_memory(sub { run(@words) }, $at,
+                                                on => $on);
 
     # what a program that counts its own lines says at its end
     $err =~ s/^profiling:.*\n//mg;
-    return ($code, $out, $err, (unpack 'x24q', slurp($control))[0] // 0);
+    return ($code, $out, $err, $n);
 }
 
 

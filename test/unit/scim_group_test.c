@@ -60,7 +60,7 @@ what_makes_no_sense_is_503(void)
             talk.says = ODD;
             talk.asks = "scim_group";
 
-            talk_check(__LINE__, &talk);
+            talk_check(__FILE__, __LINE__, &talk);
         }
     }
 }
@@ -345,7 +345,7 @@ an_answer_has_at_most_so_many_members(void)
     talk.answers[1] = text.data;
     talk.status = 200;
     talk.says = "49999\"}]}";
-    talk_check(__LINE__, &talk);
+    talk_check(__FILE__, __LINE__, &talk);
 
     text.len -= 2;
     pu_scim_text_put(&text, " " B "]", sizeof(" " B "]"));
@@ -353,7 +353,7 @@ an_answer_has_at_most_so_many_members(void)
     talk.status = 400;
     talk.type = "tooMany";
     talk.says = "there are more than 50000 members";
-    talk_check(__LINE__, &talk);
+    talk_check(__FILE__, __LINE__, &talk);
 
     pu_scim_text_free(&text);
 }

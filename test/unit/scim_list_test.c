@@ -309,7 +309,7 @@ a_long_text_is_sorted_by_its_beginning(void)
     talk.says = "\"totalResults\":2";
     talk.sent[0] = (talk_sent_t) { 2, 2, A };
     talk.sent[1] = (talk_sent_t) { 3, 2, B };
-    talk_check(__LINE__, &talk);
+    talk_check(__FILE__, __LINE__, &talk);
 
     /* within that it counts */
 
@@ -319,7 +319,7 @@ a_long_text_is_sorted_by_its_beginning(void)
              B " [~ ~ active 1 2 3 %sa ~ ~ ~]]", x, x);
     talk.sent[0].is = B;
     talk.sent[1].is = A;
-    talk_check(__LINE__, &talk);
+    talk_check(__FILE__, __LINE__, &talk);
 }
 
 

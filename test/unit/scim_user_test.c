@@ -207,7 +207,7 @@ a_long_name_is_cut_between_characters(void)
     talk.status = 200;
     talk.says = "\"id\":\"" A "\"";
     talk.sent[0] = (talk_sent_t) { 2, 12, cut };
-    talk_check(__LINE__, &talk);
+    talk_check(__FILE__, __LINE__, &talk);
 
     /* what fits is kept whole */
 
@@ -215,7 +215,7 @@ a_long_name_is_cut_between_characters(void)
     snprintf(body, sizeof(body),
              "{\"userName\":\"ada\",\"displayName\":\"%s\"}", name);
     talk.sent[0].is = name;
-    talk_check(__LINE__, &talk);
+    talk_check(__FILE__, __LINE__, &talk);
 }
 
 
@@ -237,14 +237,14 @@ a_body_is_read_as_far_as_it_goes(void)
     talk.status = 200;
     talk.says = "\"id\":\"" A "\"";
     talk.asks = "scim_user user_replace scim_user";
-    talk_check(__LINE__, &talk);
+    talk_check(__FILE__, __LINE__, &talk);
 
     talk.body = "\xef\xbb\xbf\xef\xbb\xbf" PUT;
     talk.status = 400;
     talk.type = "invalidSyntax";
     talk.says = "the body is not one JSON object";
     talk.asks = "";
-    talk_check(__LINE__, &talk);
+    talk_check(__FILE__, __LINE__, &talk);
 
     /* 1 MiB is read, one byte more is not */
 
@@ -257,13 +257,13 @@ a_body_is_read_as_far_as_it_goes(void)
     talk.status = 413;
     talk.type = NULL;
     talk.says = "the body has at most 1048576 bytes";
-    talk_check(__LINE__, &talk);
+    talk_check(__FILE__, __LINE__, &talk);
 
     body[PU_SCIM_BODY_MAX] = '\0';
     talk.status = 200;
     talk.says = "\"id\":\"" A "\"";
     talk.asks = "scim_user user_replace scim_user";
-    talk_check(__LINE__, &talk);
+    talk_check(__FILE__, __LINE__, &talk);
 
     free(body);
 }

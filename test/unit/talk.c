@@ -111,7 +111,6 @@ talk_run(talked_t *talked, const talk_t *talk)
     size_t              at;
     redisReply         *reply;
     pu_scim_env_t       env;
-    pu_scim_step_t      step;
     pu_scim_call_t     *call;
     const pu_args_t    *args;
     pu_scim_answer_t    answer;
@@ -137,11 +136,9 @@ talk_run(talked_t *talked, const talk_t *talk)
     reply = NULL;
     at = 0;
 
-    while ((step = pu_scim_call_step(call, reply, &args)) != PU_SCIM_DONE) {
+    while (pu_scim_call_step(call, reply, &args) != PU_SCIM_DONE) {
         freeReplyObject(reply);
         reply = NULL;
-
-        /* loaded: the same is asked again */
 
         talked->asked++;
         talk_note(talked, talk, args);

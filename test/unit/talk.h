@@ -62,7 +62,7 @@ void talk_free(talked_t *talked);
 
 
 static inline void
-talk_check(int line, const talk_t *talk)
+talk_check(const char *file, int line, const talk_t *talk)
 {
     size_t       i;
     char         what[2048];
@@ -77,19 +77,19 @@ talk_check(int line, const talk_t *talk)
 
     type = json_string_value(json_object_get(got.json, "scimType"));
 
-    unit_check(__FILE__, line, got.status == talk->status, what);
-    unit_check(__FILE__, line, (type == NULL) == (talk->type == NULL)
+    unit_check(file, line, got.status == talk->status, what);
+    unit_check(file, line, (type == NULL) == (talk->type == NULL)
                && (type == NULL || strcmp(type, talk->type) == 0), what);
-    unit_check(__FILE__, line, talk->says != NULL
+    unit_check(file, line, talk->says != NULL
                ? strstr(got.body, talk->says) != NULL
                : got.body[0] == '\0', what);
-    unit_check(__FILE__, line, (got.json != NULL) == (got.body[0] != '\0'),
+    unit_check(file, line, (got.json != NULL) == (got.body[0] != '\0'),
                what);
-    unit_check(__FILE__, line, talk->asks == NULL
+    unit_check(file, line, talk->asks == NULL
                || strcmp(talk->asks, got.asks) == 0, what);
 
     for (i = 0; i < TALK_SENT && talk->sent[i].question != 0; i++) {
-        unit_check(__FILE__, line, got.sent[i], talk->sent[i].is);
+        unit_check(file, line, got.sent[i], talk->sent[i].is);
     }
 
     talk_free(&got);
@@ -97,7 +97,7 @@ talk_check(int line, const talk_t *talk)
 
 #define TALKS(talks)                                                          \
     for (size_t n_ = 0; n_ < sizeof(talks) / sizeof(talks[0]); n_++) {        \
-        talk_check(__LINE__, &talks[n_]);                                     \
+        talk_check(__FILE__, __LINE__, &talks[n_]);                           \
     }
 
 

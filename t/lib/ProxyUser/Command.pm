@@ -9,7 +9,6 @@ package ProxyUser::Command;
 #   my $out = done('what', @words);         must exit 0, quietly
 #   my $data = json('what', @words);        the same with --json
 #   refused('what', 2, qr/says/, @words);   must exit so, with one sentence
-#   local $ProxyUser::Command::child = sub { ... };    done before it is run
 #
 # The command is $PROXY_USER_COMMAND, else the one that make has built.
 
@@ -37,8 +36,6 @@ my $LIMIT = ProxyUser::Redis::patience(30);
 my $json = JSON::PP->new->utf8;
 my $tmp = File::Temp->newdir('proxy-user-command-XXXXXX', TMPDIR => 1);
 my ($server, $url, $n);
-
-our $child = sub { };
 
 
 sub command_path {
@@ -89,7 +86,6 @@ sub raw {
         open STDIN, '<', '/dev/null';
         open STDOUT, '>', $out;
         open STDERR, '>', $err;
-        $child->();
         exec command_path(), @args or POSIX::_exit(127);
     }
 

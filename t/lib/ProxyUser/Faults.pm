@@ -29,9 +29,10 @@ use JSON::PP ();
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-use ProxyUser::Nginx qw(read_file);
+use ProxyUser::Nginx qw(read_file write_file);
 
-our @EXPORT = qw(new_line run_load table shim memory_can_fail caller_of);
+our @EXPORT = qw(new_line run_load table shim memory_can_fail without_memory
+    caller_of);
 
 my $json = JSON::PP->new->utf8;
 my %shim;
@@ -42,11 +43,33 @@ my $owner = $$;
 # Neither a sanitizer nor valgrind, which is a script before it, has a malloc
 # that another one may stand in front of.
 sub memory_can_fail {
-    my $nginx = ProxyUser::Nginx::binary();
-    my ($file) = $nginx =~ m{/} ? $nginx
-        : grep { -x } map { "$_/$nginx" } split /:/, $ENV{PATH};
+    my ($program) = @_;
+
+    $program //= ProxyUser::Nginx::binary();
+    my ($file) = $program =~ m{/} ? $program
+        : grep { -x } map { "$_/$program" } split /:/, $ENV{PATH};
 
     return read_file($file) !~ /\A#!|__asan_init/;
+}
+
+
+# What the code returns, after the number of allocations of the program that it
+# starts. The one numbered "at" is refused; on: all that follow, too; of: only
+# those that a file asks for whose name begins so are counted.
+sub without_memory {
+    my ($code, $at, %opt) = @_;
+
+    my $shim = shim('memory');
+    my $control = write_file('without-memory',
+                             pack 'q5', -1, $at, $opt{on} // 0, 0, 0);
+    my @got = do {
+        local @ENV{qw(FAULT_MEMORY LD_PRELOAD)} = ($control, $shim);
+        local $ENV{FAULT_MEMORY_OF} = $opt{of};
+        delete $ENV{FAULT_MEMORY_OF} unless defined $opt{of};
+        $code->();
+    };
+
+    return ((unpack 'q5', read_file($control))[3], @got);
 }
 
 
